@@ -1,0 +1,180 @@
+package bus
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"net"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"github.com/twmb/franz-go/pkg/sasl"
+	"github.com/twmb/franz-go/pkg/sasl/plain"
+	"github.com/twmb/franz-go/pkg/sasl/scram"
+
+	"order-service/order"
+)
+
+// Config says where Kafka is and what the topics are called.
+type Config struct {
+	Brokers           []string // host:port of the brokers to begin with
+	Topics            Topics
+	Group             string      // consumer group of the saga starters
+	ReplicationFactor int16       // of topics that are created; 0 or -1 is the broker's default
+	TLS               *tls.Config // nil: plain TCP
+	Mechanism         string      // SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty is none
+	Username          string
+	Password          string
+	Log               zerolog.Logger
+
+	// Dial replaces how brokers are reached, TLS included; nil dials TCP or TLS.
+	Dial func(ctx context.Context, network, address string) (net.Conn, error)
+}
+
+// Topics names the three topics of the service.
+type Topics struct {
+	Reservations string // order.ReservationEvent, read by the consumer
+	Created      string // order.CreatedEvent, for other services
+	Progress     string // order.ProgressEvent, read by every tail
+}
+
+// partitions of a topic that the service creates: the most consumers that can
+// share the work of one.
+const partitions = 12
+
+// Bus is the connection to Kafka that a process's parts share. Its methods may
+// be called from any goroutine.
+type Bus struct {
+	cfg      Config
+	log      zerolog.Logger
+	producer *kgo.Client
+	admin    *kadm.Client // speaks over the producer's connections
+
+	repairing sync.Mutex // held by the one goroutine that repairs lost topics
+}
+
+// Open prepares a Bus without speaking to a broker. It returns an error when
+// the configuration makes no sense, never because Kafka is away.
+func Open(cfg Config) (*Bus, error) {
+	if cfg.ReplicationFactor == 0 {
+		cfg.ReplicationFactor = -1
+	}
+	b := &Bus{cfg: cfg, log: cfg.Log.With().Str("part", "bus").Logger()}
+	producer, err := b.client(producing()...)
+	if err != nil {
+		return nil, err
+	}
+	b.producer, b.admin = producer, kadm.NewClient(producer)
+	return b, nil
+}
+
+// Close ends the producer. What it has not delivered by then fails; stop the
+// parts that publish first.
+func (b *Bus) Close() { b.producer.Close() }
+
+// Ping returns nil when a broker answers, CodeUnavailable otherwise.
+func (b *Bus) Ping(ctx context.Context) error {
+	if err := b.producer.Ping(ctx); err != nil {
+		return order.Wrap(err, order.CodeUnavailable, "Kafka cannot be reached.")
+	}
+	return nil
+}
+
+// EnsureTopics creates the topics that do not exist, and the one for dead
+// letters. Existing topics are left as they are. It tries once; the caller
+// repeats it while it fails.
+func (b *Bus) EnsureTopics(ctx context.Context) error {
+	existing, err := b.admin.ListTopics(ctx, b.topics()...)
+	if err != nil {
+		return fmt.Errorf("list topics: %w", err)
+	}
+	var missing []string
+	for _, topic := range b.topics() {
+		if existing[topic].Err != nil {
+			missing = append(missing, topic)
+		}
+	}
+	if len(missing) == 0 {
+		return nil
+	}
+	return b.createTopics(ctx, missing)
+}
+
+func (b *Bus) createTopics(ctx context.Context, missing []string) error {
+	created, err := b.admin.CreateTopics(ctx, partitions, b.cfg.ReplicationFactor, nil, missing...)
+	if err != nil {
+		return fmt.Errorf("create topics: %w", err)
+	}
+	var failed []error
+	for _, t := range created.Sorted() {
+		if t.Err != nil && !errors.Is(t.Err, kerr.TopicAlreadyExists) { // another replica was faster
+			failed = append(failed, fmt.Errorf("create topic %s: %w %s", t.Topic, t.Err, t.ErrMessage))
+		}
+	}
+	return errors.Join(failed...)
+}
+
+func (b *Bus) topics() []string {
+	t := b.cfg.Topics
+	return []string{t.Reservations, t.Created, t.Progress, deadLetters(t.Reservations)}
+}
+
+// deadLetters is the topic for records of topic that cannot be processed.
+func deadLetters(topic string) string { return topic + ".dlq" }
+
+// client returns a new client for the configured brokers.
+func (b *Bus) client(opts ...kgo.Opt) (*kgo.Client, error) {
+	mechanism, err := b.cfg.mechanism()
+	if err != nil {
+		return nil, err
+	}
+	all := []kgo.Opt{
+		kgo.SeedBrokers(b.cfg.Brokers...),
+		kgo.ClientID("order-service"),
+		kgo.WithLogger(newLogger(b.log)),
+		kgo.DisableClientMetrics(),
+		kgo.RequestTimeoutOverhead(5 * time.Second),
+		kgo.MetadataMinAge(time.Second), // bounds how soon a new leader or topic is noticed
+		kgo.MetadataMaxAge(time.Minute),
+		kgo.FetchMaxWait(500 * time.Millisecond), // a partition that joins waits for the fetch under way
+	}
+	all = append(all, b.cfg.dialing()...)
+	all = append(all, mechanism...)
+	client, err := kgo.NewClient(append(all, opts...)...)
+	if err != nil {
+		return nil, fmt.Errorf("configure Kafka client: %w", err)
+	}
+	return client, nil
+}
+
+func (c Config) dialing() []kgo.Opt {
+	switch {
+	case c.Dial != nil:
+		return []kgo.Opt{kgo.Dialer(c.Dial)}
+	case c.TLS != nil:
+		return []kgo.Opt{kgo.DialTLSConfig(c.TLS), kgo.DialTimeout(5 * time.Second)}
+	}
+	return []kgo.Opt{kgo.DialTimeout(5 * time.Second)}
+}
+
+func (c Config) mechanism() ([]kgo.Opt, error) {
+	var m sasl.Mechanism
+	switch c.Mechanism {
+	case "":
+		return nil, nil
+	case "PLAIN":
+		m = plain.Auth{User: c.Username, Pass: c.Password}.AsMechanism()
+	case "SCRAM-SHA-256":
+		m = scram.Auth{User: c.Username, Pass: c.Password}.AsSha256Mechanism()
+	case "SCRAM-SHA-512":
+		m = scram.Auth{User: c.Username, Pass: c.Password}.AsSha512Mechanism()
+	default:
+		return nil, fmt.Errorf("unknown SASL mechanism %q", c.Mechanism)
+	}
+	return []kgo.Opt{kgo.SASL(m)}, nil
+}

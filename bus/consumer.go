@@ -1,0 +1,198 @@
+package bus
+
+import (
+	"cmp"
+	"context"
+	"errors"
+	"slices"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kgo"
+	"golang.org/x/sync/errgroup"
+
+	"order-service/order"
+)
+
+// Starter starts the saga of an order. An order.Permanent error sends the
+// record to the dead letters, any other is tried again; having started before
+// is no error.
+type Starter interface {
+	Start(ctx context.Context, ev order.ReservationEvent) error
+}
+
+// ConsumerConfig bounds a Consumer. Zero values take the defaults.
+type ConsumerConfig struct {
+	Poll        int           // records taken at once; default 500
+	Concurrency int           // sagas started at once; default 64
+	Patience    time.Duration // how long a poll is tried before it is put back; default 15 s
+}
+
+// Consumer is this process's membership of the consumer group: it reads
+// orders.reservations and starts a saga for each. A record's offset is
+// committed only after every record of its poll was started or dead-lettered.
+type Consumer struct {
+	bus     *Bus
+	starter Starter
+	cfg     ConsumerConfig
+	log     zerolog.Logger
+	life    *lifecycle
+}
+
+// NewConsumer returns a Consumer. It joins the group in Run.
+func NewConsumer(b *Bus, s Starter, cfg ConsumerConfig) *Consumer {
+	cfg.Poll = cmp.Or(cfg.Poll, 500)
+	cfg.Concurrency = cmp.Or(cfg.Concurrency, 64)
+	cfg.Patience = cmp.Or(cfg.Patience, 15*time.Second)
+	log := quiet(b.cfg.Log.With().Str("part", "consumer").Logger())
+	return &Consumer{bus: b, starter: s, cfg: cfg, log: log, life: newLifecycle()}
+}
+
+// Run consumes until Stop, or until ctx ends, which gives up what is under
+// way. It runs once. An error means that the configuration is wrong; Kafka may
+// come and go.
+func (c *Consumer) Run(ctx context.Context) error {
+	return c.life.run(ctx, func() error {
+		for c.life.taking.Err() == nil {
+			if err := c.member(); err != nil {
+				return err
+			}
+		}
+		return nil
+	})
+}
+
+// Stop takes no more records, finishes and commits those in hand, leaves the
+// group and returns when Run has ended. When ctx ends first, they are given up
+// and another member gets them; then ctx's cause is returned.
+func (c *Consumer) Stop(ctx context.Context) error { return c.life.stop(ctx) }
+
+// member is one membership of the group. It ends with Stop, or when the topic
+// was replaced by another of its name, which takes a new client to read.
+func (c *Consumer) member() error {
+	client, err := c.bus.client(
+		kgo.ConsumerGroup(c.bus.cfg.Group),
+		kgo.ConsumeTopics(c.bus.cfg.Topics.Reservations),
+		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // an order twice is harmless, one skipped is lost
+		kgo.DisableAutoCommit(),
+		kgo.BlockRebalanceOnPoll(),
+	)
+	if err != nil {
+		return err
+	}
+	defer c.leave(client)
+	for {
+		fetches := client.PollRecords(c.life.taking, c.cfg.Poll)
+		if c.life.taking.Err() != nil {
+			return nil
+		}
+		c.process(client, fetches)
+		client.AllowRebalance()
+		if err := fetchError(fetches); err != nil {
+			c.log.Warn().Err(err).Msg("reservations cannot be read")
+			sleep(c.life.taking, time.Second) // errors come without the poll's wait
+			if topicLost(err) {
+				c.bus.repair(c.life.taking, err)
+				return nil
+			}
+		}
+	}
+}
+
+// leave hands the partitions over at once instead of after the session's
+// timeout. With the broker away that is not to be had, so it is tried briefly.
+func (c *Consumer) leave(client *kgo.Client) {
+	ctx, cancel := context.WithTimeout(c.life.finishing, 3*time.Second)
+	defer cancel()
+	client.AllowRebalance()
+	if err := client.LeaveGroupContext(ctx); err != nil {
+		c.log.Warn().Err(err).Msg("consumer group not left, its members will notice")
+	}
+	client.Close()
+}
+
+// process starts every record of a poll and commits them, or puts all of them
+// back. The group's rebalance waits meanwhile, so nobody else has them.
+func (c *Consumer) process(client *kgo.Client, fetches kgo.Fetches) {
+	records := fetches.Records()
+	if len(records) == 0 {
+		return
+	}
+	if err := c.startAll(records); err != nil {
+		c.log.Warn().Err(err).Int("records", len(records)).Msg("reservations put back, they will be read again")
+		client.SetOffsets(firstOffsets(records))
+		return
+	}
+	ctx, cancel := context.WithTimeout(c.life.finishing, 5*time.Second)
+	defer cancel()
+	if err := client.CommitRecords(ctx, records...); err != nil {
+		c.log.Warn().Err(err).Msg("offsets not committed, reservations may be read again")
+	}
+}
+
+// startAll returns nil when every record was started or dead-lettered.
+func (c *Consumer) startAll(records []*kgo.Record) error {
+	ctx, cancel := context.WithTimeout(c.life.finishing, c.cfg.Patience)
+	defer cancel()
+	var starting errgroup.Group
+	starting.SetLimit(c.cfg.Concurrency)
+	for _, r := range records {
+		starting.Go(func() error { return c.start(ctx, r) })
+	}
+	return starting.Wait()
+}
+
+// start tries r until it is done, ctx ends, or Stop wants no more attempts.
+func (c *Consumer) start(ctx context.Context, r *kgo.Record) error {
+	waiting, cancel := context.WithCancel(ctx)
+	defer cancel()
+	defer context.AfterFunc(c.life.taking, cancel)()
+	for failures := 0; ; failures++ {
+		err := c.attempt(ctx, r)
+		if err == nil {
+			return nil
+		}
+		c.log.Warn().Err(err).Int32("partition", r.Partition).Int64("offset", r.Offset).Msg("saga not started")
+		if !sleep(waiting, backoff(failures)) {
+			return err
+		}
+	}
+}
+
+func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
+	ev, err := decodeReservation(r)
+	if err == nil {
+		tp, _ := header(r, headerTraceparent)
+		err = c.starter.Start(WithTraceparent(ctx, tp), ev)
+	}
+	if order.Permanent(err) {
+		return c.bus.deadLetter(ctx, r, err)
+	}
+	return err
+}
+
+// firstOffsets returns where to read on so that records come again.
+func firstOffsets(records []*kgo.Record) map[string]map[int32]kgo.EpochOffset {
+	first := map[string]map[int32]kgo.EpochOffset{}
+	for _, r := range records {
+		if first[r.Topic] == nil {
+			first[r.Topic] = map[int32]kgo.EpochOffset{}
+		}
+		if _, seen := first[r.Topic][r.Partition]; !seen {
+			first[r.Topic][r.Partition] = kgo.EpochOffset{Epoch: r.LeaderEpoch, Offset: r.Offset}
+		}
+	}
+	return first
+}
+
+// fetchError joins what kgo could not solve by itself, without repeating what
+// every partition says.
+func fetchError(fetches kgo.Fetches) error {
+	var all []error
+	fetches.EachError(func(_ string, _ int32, err error) {
+		if !slices.ContainsFunc(all, func(e error) bool { return e.Error() == err.Error() }) {
+			all = append(all, err)
+		}
+	})
+	return errors.Join(all...)
+}

@@ -1,0 +1,40 @@
+package bus
+
+import (
+	"time"
+
+	"golang.org/x/sync/errgroup"
+)
+
+// sweep publishes the batches that nobody else does: those of a process that
+// died, of a queue that was full, of a broker that was away. It drains the
+// outbox until a claim finds less than it asked for, then waits.
+func (r *Relay) sweep() error {
+	taking := r.life.taking
+	for taking.Err() == nil {
+		if r.sweepOnce() {
+			continue
+		}
+		sleep(taking, jitter(r.cfg.Pause))
+	}
+	return nil
+}
+
+// sweepOnce claims and publishes once and reports whether it is worth going on
+// at once: rows seem to be left and Kafka accepts them. One failure is enough
+// to pause, or an outage would be met with claims as fast as Postgres allows.
+func (r *Relay) sweepOnce() bool {
+	until := time.Now().Add(r.cfg.Lease) // before the claim, so ours is the shorter clock
+	batches, err := r.outbox.ClaimOutbox(r.life.taking, r.cfg.Slots, r.cfg.Lease)
+	if err != nil {
+		if r.life.taking.Err() == nil {
+			r.log.Warn().Err(err).Msg("outbox not swept")
+		}
+		return false
+	}
+	var publishing errgroup.Group
+	for _, b := range batches {
+		publishing.Go(func() error { return r.publish(leased{b, until}) })
+	}
+	return publishing.Wait() == nil && len(batches) == r.cfg.Slots
+}

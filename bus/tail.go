@@ -1,0 +1,182 @@
+package bus
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kerr"
+	"github.com/twmb/franz-go/pkg/kgo"
+
+	"order-service/order"
+)
+
+// Sink takes the events that a Tail reads. Neither method may block.
+type Sink interface {
+	// Publish hands over one event. Events of one order come in the order
+	// in which they were written.
+	Publish(ev order.ProgressEvent)
+	// Reset says that events may have been lost: what was told so far must
+	// be replaced by a snapshot from the database.
+	Reset()
+}
+
+// Tail reads order.progress from all partitions, as every process that serves
+// streams must: it belongs to no group and commits nothing.
+type Tail struct {
+	bus      *Bus
+	sink     Sink
+	log      zerolog.Logger
+	discover time.Duration // between looks for new partitions
+	ready    chan struct{}
+	first    sync.Once // closes ready
+}
+
+// NewTail returns a Tail that hands events to s. It does nothing until Run.
+func NewTail(b *Bus, s Sink) *Tail {
+	log := quiet(b.cfg.Log.With().Str("part", "tail").Logger())
+	return &Tail{bus: b, sink: s, log: log, discover: 15 * time.Second, ready: make(chan struct{})}
+}
+
+// Ready is closed once the position in every partition is fixed: the sink gets
+// every event that is acknowledged from then on.
+func (t *Tail) Ready() <-chan struct{} { return t.ready }
+
+// Run reads until ctx ends and then returns nil. It returns an error only when
+// the configuration is wrong; it waits for a broker or topic that is away.
+func (t *Tail) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		if err := t.follow(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// follow fixes the position, then reads until ctx ends or events were lost.
+// The sink is reset after the position is fixed: a snapshot has what was
+// written before it, the tail what is written after.
+func (t *Tail) follow(ctx context.Context) error {
+	ends := t.pin(ctx)
+	if ends == nil {
+		return nil
+	}
+	client, err := t.bus.client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic(): ends}),
+		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is ours to notice
+	)
+	if err != nil {
+		return err
+	}
+	defer client.Close()
+	t.fixed()
+	t.read(ctx, client, ends)
+	return nil
+}
+
+// fixed announces a fixed position: the first makes the tail ready, every
+// later one follows a loss.
+func (t *Tail) fixed() {
+	again := true
+	t.first.Do(func() { close(t.ready); again = false })
+	if again {
+		t.sink.Reset()
+	}
+}
+
+func (t *Tail) topic() string { return t.bus.cfg.Topics.Progress }
+
+// pin returns the end of every partition. It tries until all can be listed and
+// returns nil when ctx ends.
+func (t *Tail) pin(ctx context.Context) map[int32]kgo.Offset {
+	for failures := 0; ; failures++ {
+		ends, err := t.ends(ctx)
+		if err == nil {
+			return ends
+		}
+		if ctx.Err() == nil {
+			t.log.Warn().Err(err).Msg("progress events cannot be followed yet")
+		}
+		if !sleep(ctx, backoff(failures)) {
+			return nil
+		}
+	}
+}
+
+func (t *Tail) ends(ctx context.Context) (map[int32]kgo.Offset, error) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	listed, err := t.bus.admin.ListEndOffsets(ctx, t.topic())
+	if err == nil {
+		err = listed.Error()
+	}
+	if err != nil {
+		return nil, fmt.Errorf("list end offsets: %w", err)
+	}
+	if len(listed[t.topic()]) == 0 {
+		return nil, fmt.Errorf("list end offsets: %w", kerr.UnknownTopicOrPartition)
+	}
+	return listed.KOffsets()[t.topic()], nil
+}
+
+// read hands records to the sink until ctx ends or events were lost.
+func (t *Tail) read(ctx context.Context, client *kgo.Client, known map[int32]kgo.Offset) {
+	ctx, cancel := context.WithCancel(ctx)
+	var discovering sync.WaitGroup
+	discovering.Go(func() { t.watchPartitions(ctx, client, len(known)) })
+	defer discovering.Wait()
+	defer cancel()
+	for {
+		fetches := client.PollFetches(ctx)
+		if ctx.Err() != nil {
+			return
+		}
+		fetches.EachRecord(t.publish)
+		if err := fetchError(fetches); err != nil {
+			t.log.Warn().Err(err).Msg("progress events cannot be read")
+			sleep(ctx, 200*time.Millisecond) // errors come without the poll's wait
+			if eventsLost(err) {
+				return
+			}
+		}
+	}
+}
+
+func (t *Tail) publish(r *kgo.Record) {
+	ev, err := decodeProgress(r)
+	if err != nil {
+		t.log.Warn().Err(err).Int32("partition", r.Partition).Int64("offset", r.Offset).Msg("progress event skipped")
+		return
+	}
+	t.sink.Publish(ev)
+}
+
+// watchPartitions adds partitions made after the position was fixed, from
+// their start: no event in them is older. Kafka only ever adds partitions, and
+// numbers them from 0.
+func (t *Tail) watchPartitions(ctx context.Context, client *kgo.Client, known int) {
+	for sleep(ctx, jitter(t.discover)) {
+		topics, err := t.bus.admin.ListTopics(ctx, t.topic())
+		if err != nil {
+			continue // the broker is away; kgo says so
+		}
+		added := map[int32]kgo.Offset{}
+		for now := len(topics[t.topic()].Partitions); known < now; known++ {
+			added[int32(known)] = kgo.NewOffset().AtStart()
+		}
+		if len(added) > 0 {
+			t.log.Info().Int("partitions", len(added)).Msg("new partitions of progress events")
+			client.AddConsumePartitions(map[string]map[int32]kgo.Offset{t.topic(): added})
+		}
+	}
+}
+
+// eventsLost reports whether err means that the position no longer exists:
+// the log was truncated, expired before it was read, or is another topic's.
+func eventsLost(err error) bool {
+	_, truncated := errors.AsType[*kgo.ErrDataLoss](err)
+	return truncated || errors.Is(err, kerr.OffsetOutOfRange) || errors.Is(err, kerr.UnknownTopicID)
+}
