@@ -1,0 +1,36 @@
+// Package store is Postgres: orders and their history, the outbox, the stock
+// ledger, payments, migrations, and the batching that makes them fast.
+//
+// # Who writes what
+//
+// [Intake] inserts orders, one commit for many callers, together with one
+// outbox row. Nothing else inserts an order, and the intake never updates one.
+// [Store.Reserve], [Store.RequestPayment], [Store.Confirm] and [Store.Finish]
+// are the only writers of a status. All four pass through one code path: a
+// group of moves is read and locked (group.go), decided in memory by plain Go
+// (ledger.go), and written set by set, in one transaction.
+//
+// # Lock order
+//
+// products rows (sorted by id) → orders rows (sorted by id) → reservations →
+// payments (sorted by id). The product row is the lock of everything that
+// belongs to the product: whoever holds it may count its reservations. A
+// statement that takes only one of these locks may come in anywhere.
+//
+// # Non-obvious
+//
+//   - An insert is one statement and so one round trip and one commit. Its
+//     rows are sorted by idempotency key, because two batches that insert the
+//     same two keys in opposite order would wait for each other.
+//   - A commit whose reply was lost is repeated with the same ids until the
+//     deadline. ON CONFLICT DO NOTHING turns the repetition into a look-up. The
+//     outbox row of the lost commit is left to the sweeper.
+//   - FATAL from the server is an unknown outcome too: a backend that is
+//     terminated while it waits for a synchronous standby has committed.
+//   - Every change of a ledger raises the product's version by one, also inside
+//     a group, so each move has its own (version, available) for the gate.
+//   - Sessions keep state (prepared statements, the leader's advisory lock), so
+//     a pooler in front of Postgres must be in session mode.
+//   - Timestamps are kept to the millisecond, so that a row and the events made
+//     from it show the same time.
+package store

@@ -1,0 +1,92 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+
+	"github.com/jackc/pgx/v5/pgconn"
+
+	"order-service/order"
+)
+
+var (
+	// ErrWithdrawn says that a request left the queue before a batch took it:
+	// it certainly did nothing.
+	ErrWithdrawn = errors.New("store: withdrawn before it was begun")
+
+	// ErrUnknown says that a commit was sent and its outcome never learned:
+	// the order may exist.
+	ErrUnknown = errors.New("store: the outcome of the commit is unknown")
+)
+
+// OutcomeUnknown reports whether the order of a failed [Intake.Insert] may
+// nevertheless exist.
+func OutcomeUnknown(err error) bool { return errors.Is(err, ErrUnknown) }
+
+// Unwritten reports whether the order of a failed [Intake.Insert] certainly
+// does not exist, so that its hold may be dropped at once.
+func Unwritten(err error) bool { return err != nil && !OutcomeUnknown(err) }
+
+// dbError adds what was being done to err, and CodeUnavailable when the
+// database, and not the statement, was at fault. An Error stays as it is.
+func dbError(doing string, err error) error {
+	switch {
+	case err == nil:
+		return nil
+	case isCoded(err):
+		return err
+	case !refused(err) && !errors.Is(err, context.Canceled), overwhelmed(err):
+		return unavailable(fmt.Errorf("store: %s: %w", doing, err))
+	}
+	return fmt.Errorf("store: %s: %w", doing, err)
+}
+
+// overwhelmed reports whether the server answered that it cannot serve now:
+// class 25 (read-only after a failover), 40 (rolled back), 53 (out of
+// resources), 55 (lock not available), 57 (operator intervention).
+func overwhelmed(err error) bool { return sqlClass(err, "25", "40", "53", "55", "57") }
+
+func unavailable(cause error) error {
+	return order.Wrap(cause, order.CodeUnavailable, "The database is not available.")
+}
+
+func isCoded(err error) bool {
+	_, ok := errors.AsType[*order.Error](err)
+	return ok
+}
+
+// refused reports whether the server answered err to the statement and rolled
+// it back. After FATAL it did not say so: see the package comment.
+func refused(err error) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.SeverityUnlocalized == "ERROR" && !sqlClass(err, "08") && pg.Code != "40003"
+}
+
+// badData reports whether a value is to blame: SQLSTATE class 22 (data
+// exception) or 23 (integrity constraint violation).
+func badData(err error) bool { return sqlClass(err, "22", "23") }
+
+// passing reports whether a statement was rolled back for a reason that
+// repeating it may cure: class 40 (serialization failure, deadlock).
+func passing(err error) bool { return refused(err) && sqlClass(err, "40") }
+
+func sqlClass(err error, classes ...string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	if !ok {
+		return false
+	}
+	for _, class := range classes {
+		if strings.HasPrefix(pg.Code, class) {
+			return true
+		}
+	}
+	return false
+}
+
+// violates reports whether err is the violation of the named constraint.
+func violates(err error, constraint string) bool {
+	pg, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pg.ConstraintName == constraint
+}

@@ -1,0 +1,290 @@
+package store_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+	"order-service/store"
+)
+
+// boxes collects what Committed is given.
+type boxes struct {
+	mu  sync.Mutex
+	all []order.OutboxBatch
+}
+
+func (b *boxes) add(box order.OutboxBatch) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.all = append(b.all, box)
+}
+
+func (b *boxes) orders() map[uuid.UUID]order.Order {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	orders := map[uuid.UUID]order.Order{}
+	for _, box := range b.all {
+		for _, o := range box.Orders {
+			orders[o.ID] = o
+		}
+	}
+	return orders
+}
+
+func TestConcurrentInsertsShareCommitsAndEachGetsItsOwnOrder(t *testing.T) {
+	var got boxes
+	s := newShopWith(t, store.IntakeConfig{Committed: got.add, Lease: time.Minute})
+	const n = 500
+	var wg sync.WaitGroup
+	for i := range n {
+		wg.Go(func() {
+			in := intent(fmt.Sprintf("user-%d", i), "lamp", "")
+			accepted, err := s.intake.Insert(t.Context(), in)
+			if err != nil || accepted.OrderID != in.ID {
+				t.Errorf("got %v, %v, want %v", accepted, err, in.ID)
+			}
+		})
+	}
+	wg.Wait()
+	if rows := s.count(t, `SELECT count(*) FROM orders`); rows != n {
+		t.Fatalf("%d rows, want %d", rows, n)
+	}
+	batches := s.count(t, `SELECT count(*) FROM outbox`)
+	if batches == 0 || batches >= n {
+		t.Errorf("%d commits for %d orders: nothing was shared", batches, n)
+	}
+	if boxed := s.count(t, `SELECT count(DISTINCT boxed) FROM outbox, unnest(order_ids) AS boxed`); boxed != n {
+		t.Errorf("%d orders in the outbox, want %d", boxed, n)
+	}
+	for id, accepted := range got.orders() {
+		stored, err := s.Order(t.Context(), id)
+		must(t, err)
+		if stored != accepted {
+			t.Fatalf("accepted as %+v, stored as %+v", accepted, stored)
+		}
+	}
+	if len(got.orders()) != n {
+		t.Errorf("Committed got %d orders, want %d", len(got.orders()), n)
+	}
+}
+
+func TestABadRowFailsAlone(t *testing.T) {
+	s := newShopWith(t, store.IntakeConfig{Writers: 1})
+	unblock := s.blockOutbox(t)
+	bad := map[int]func(*order.Intent){
+		3:  func(in *order.Intent) { in.UserID = "nul\x00" },
+		9:  func(in *order.Intent) { in.Amount++ },
+		15: func(in *order.Intent) { in.UserID = string(make([]byte, 5000)) },
+		21: func(in *order.Intent) { in.Quantity = 1 << 40 },
+	}
+	var wg sync.WaitGroup
+	for i := range 30 {
+		wg.Go(func() {
+			in := intent("user", "lamp", "")
+			if spoil := bad[i]; spoil != nil {
+				spoil(&in)
+			}
+			_, err := s.intake.Insert(t.Context(), in)
+			if _, isBad := bad[i]; isBad {
+				if order.CodeOf(err) != order.CodeValidation || !store.Unwritten(err) {
+					t.Errorf("bad row %d: %v", i, err)
+				}
+			} else if err != nil {
+				t.Errorf("good row %d: %v", i, err)
+			}
+		})
+	}
+	unblock()
+	wg.Wait()
+	if rows := s.count(t, `SELECT count(*) FROM orders`); rows != 26 {
+		t.Fatalf("%d rows, want 26", rows)
+	}
+}
+
+func TestOneKeyUsedConcurrentlyMakesOneOrder(t *testing.T) {
+	s := newShopWith(t, store.IntakeConfig{Writers: 4, MaxBatch: 4})
+	other := startIntake(t, s.Store, store.IntakeConfig{Writers: 4, MaxBatch: 3}) // another replica
+	ids := make([]uuid.UUID, 60)
+	var wg sync.WaitGroup
+	for i := range ids {
+		wg.Go(func() {
+			intake := s.intake
+			if i%2 == 0 {
+				intake = other
+			}
+			got, err := intake.Insert(t.Context(), intent("user", "lamp", fmt.Sprintf("key-%d", i%3)))
+			if err != nil {
+				t.Error(err)
+			}
+			ids[i] = got.OrderID
+		})
+	}
+	wg.Wait()
+	for i := range ids {
+		if ids[i] != ids[i%3] {
+			t.Errorf("request %d got order %s, the first one with its key %s", i, ids[i], ids[i%3])
+		}
+	}
+	if rows := s.count(t, `SELECT count(*) FROM orders`); rows != 3 {
+		t.Fatalf("%d rows for 3 keys", rows)
+	}
+	if boxed := s.count(t, `SELECT count(*) FROM outbox, unnest(order_ids)`); boxed != 3 {
+		t.Fatalf("%d outbox entries for 3 orders", boxed)
+	}
+}
+
+func TestAKeyBelongsToItsUserAndReturnsTheFirstHash(t *testing.T) {
+	s := newShop(t)
+	first := intent("alice", "lamp", "key")
+	_, err := s.intake.Insert(t.Context(), first)
+	must(t, err)
+
+	again := intent("alice", "lamp", "key")
+	again.Hash = order.Request{ProductID: "lamp", Quantity: 2}.Hash()
+	got, err := s.intake.Insert(t.Context(), again)
+	must(t, err)
+	if got.OrderID != first.ID || string(got.Hash) != string(first.Hash) {
+		t.Errorf("alice's second request got %v, want the first order", got)
+	}
+	bob := intent("bob", "lamp", "key")
+	got, err = s.intake.Insert(t.Context(), bob)
+	must(t, err)
+	if got.OrderID != bob.ID {
+		t.Error("bob got alice's order")
+	}
+	found, ok, err := s.intake.Lookup(t.Context(), "alice", "key")
+	if err != nil || !ok || found.OrderID != first.ID || string(found.Hash) != string(first.Hash) {
+		t.Errorf("lookup: %v, %v, %v", found, ok, err)
+	}
+	if _, ok, err = s.intake.Lookup(t.Context(), "alice", "other"); ok || err != nil {
+		t.Errorf("lookup of an unused key: %v, %v", ok, err)
+	}
+	_, _, err = s.intake.Lookup(t.Context(), "alice", "nul\x00")
+	wantCode(t, err, order.CodeValidation)
+}
+
+func TestAnInsertRepeatedUnderItsIDFindsItsOwnRow(t *testing.T) {
+	s := newShop(t)
+	in := intent("user", "lamp", "")
+	for range 2 {
+		got, err := s.intake.Insert(t.Context(), in)
+		must(t, err)
+		if got.OrderID != in.ID {
+			t.Fatalf("got %s, want %s", got.OrderID, in.ID)
+		}
+	}
+	in.UserID = "someone else"
+	if _, err := s.intake.Insert(t.Context(), in); err == nil {
+		t.Fatal("another user's order was returned")
+	}
+	if boxed := s.count(t, `SELECT count(*) FROM outbox`); boxed != 1 {
+		t.Fatalf("%d outbox rows, want 1", boxed)
+	}
+}
+
+func TestACallerMayWithdrawOnlyWhatNoBatchHasTaken(t *testing.T) {
+	s := newShopWith(t, store.IntakeConfig{Writers: 1})
+	unblock := s.blockOutbox(t)
+	taken, queued := intent("user", "lamp", ""), intent("user", "lamp", "")
+	ctx, cancel := context.WithCancel(t.Context())
+
+	takenDone := make(chan error, 1)
+	go func() { _, err := s.intake.Insert(ctx, taken); takenDone <- err }()
+	s.awaitBlocked(t)
+	queuedDone := make(chan error, 1)
+	go func() { _, err := s.intake.Insert(ctx, queued); queuedDone <- err }()
+	cancel()
+
+	if err := <-queuedDone; !errors.Is(err, store.ErrWithdrawn) || !errors.Is(err, context.Canceled) || !store.Unwritten(err) {
+		t.Errorf("queued: %v", err)
+	}
+	unblock()
+	if err := <-takenDone; err != nil {
+		t.Errorf("taken: %v", err)
+	}
+	if _, err := s.Order(t.Context(), taken.ID); err != nil {
+		t.Errorf("the order that was taken: %v", err)
+	}
+	_, err := s.Order(t.Context(), queued.ID)
+	wantCode(t, err, order.CodeOrderNotFound)
+}
+
+func TestAFullQueueIsOverloadedAndWaitGrows(t *testing.T) {
+	s := newShopWith(t, store.IntakeConfig{Writers: 1, MaxBatch: 1, MaxQueue: 2})
+	if wait := s.intake.Wait(); wait != 0 {
+		t.Errorf("an idle intake waits %v", wait)
+	}
+	unblock := s.blockOutbox(t)
+	var wg sync.WaitGroup
+	wg.Go(func() { _, _ = s.intake.Insert(t.Context(), intent("user", "lamp", "")) })
+	s.awaitBlocked(t)
+	for range 2 {
+		wg.Go(func() { _, _ = s.intake.Insert(t.Context(), intent("user", "lamp", "")) })
+	}
+	eventually(t, "the queue is full", func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+		defer cancel()
+		_, err := s.intake.Insert(ctx, intent("user", "lamp", ""))
+		return order.CodeOf(err) == order.CodeOverloaded && store.Unwritten(err)
+	})
+	if s.intake.Wait() == 0 {
+		t.Error("a full queue has no wait")
+	}
+	unblock()
+	wg.Wait()
+}
+
+func TestStopFinishesWhatIsQueuedAndRefusesMore(t *testing.T) {
+	s := newShopWith(t, store.IntakeConfig{Writers: 1})
+	unblock := s.blockOutbox(t)
+	results := make(chan error, 10)
+	for range cap(results) {
+		go func() { _, err := s.intake.Insert(t.Context(), intent("user", "lamp", "")); results <- err }()
+	}
+	s.awaitBlocked(t)
+	unblock()
+	must(t, s.intake.Stop(t.Context()))
+	must(t, s.intake.Stop(t.Context()))
+	stored := 0
+	for range cap(results) {
+		if err := <-results; err == nil {
+			stored++
+		} else {
+			wantCode(t, err, order.CodeUnavailable)
+		}
+	}
+	if rows := s.count(t, `SELECT count(*) FROM orders`); rows != stored || rows == 0 {
+		t.Errorf("%d rows, %d callers were told so", rows, stored)
+	}
+}
+
+// blockOutbox keeps every insert from finishing until the returned function is
+// called.
+func (s *shop) blockOutbox(t *testing.T) func() {
+	t.Helper()
+	tx, err := s.db.Begin(context.Background())
+	must(t, err)
+	_, err = tx.Exec(context.Background(), `LOCK TABLE outbox IN ACCESS EXCLUSIVE MODE`)
+	must(t, err)
+	unblock := sync.OnceFunc(func() { _ = tx.Rollback(context.Background()) })
+	t.Cleanup(unblock)
+	return unblock
+}
+
+// blockedBackends are the sessions that wait for a lock on this schema's
+// outbox.
+const blockedBackends = `SELECT l.pid FROM pg_locks l WHERE l.relation = 'outbox'::regclass AND NOT l.granted`
+
+func (s *shop) awaitBlocked(t *testing.T) {
+	t.Helper()
+	eventually(t, "an insert waits for the lock", func() bool {
+		return s.count(t, `SELECT count(*) FROM (`+blockedBackends+`) b`) > 0
+	})
+}

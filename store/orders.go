@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"order-service/order"
+)
+
+// orderColumns is what scanOrder reads, of the table orders under the name o.
+const orderColumns = `o.order_id, o.user_id, o.product_id, o.quantity, o.unit_price, o.amount, o.currency,
+	o.status, o.seq, o.payment_id, o.payment_url, o.failure_reason, o.expires_at, o.created_at, o.updated_at`
+
+func orderFields(o *order.Order) []any {
+	return []any{
+		&o.ID, &o.UserID, &o.ProductID, &o.Quantity, &o.UnitPrice, &o.Amount, &o.Currency,
+		&o.Status, &o.Seq, &o.PaymentID, &o.PaymentURL, &o.FailureReason,
+		(*zeronull.Timestamptz)(&o.ExpiresAt), &o.CreatedAt, &o.UpdatedAt,
+	}
+}
+
+func scanOrder(row pgx.CollectableRow) (o order.Order, err error) {
+	err = row.Scan(orderFields(&o)...)
+	return o, err
+}
+
+func orderNotFound(id uuid.UUID) error {
+	return order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
+}
+
+// Order returns the order with this id, or an Error with CodeOrderNotFound.
+func (s *Store) Order(ctx context.Context, id uuid.UUID) (order.Order, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT `+orderColumns+` FROM orders o WHERE order_id = $1`, id)
+	o, err := pgx.CollectExactlyOneRow(rows, scanOrder)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return o, orderNotFound(id)
+	}
+	return o, dbError("read order", err)
+}
+
+// List returns at most limit of userID's orders, newest first: those in status
+// ("" for all) that are older than the order before (zero for the newest).
+func (s *Store) List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {
+	if before == uuid.Nil {
+		before = uuid.Max
+	}
+	rows, _ := s.pool.Query(ctx, `
+		SELECT `+orderColumns+` FROM orders o
+		WHERE user_id = $1 AND ($2 = '' OR status = $2) AND order_id < $3
+		ORDER BY order_id DESC LIMIT $4`, userID, string(status), before, limit)
+	orders, err := pgx.CollectRows(rows, scanOrder)
+	return orders, dbError("list orders", err)
+}
+
+// Recent returns at most limit of userID's orders, newest first: the open ones
+// and those that changed since.
+func (s *Store) Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error) {
+	rows, _ := s.pool.Query(ctx, `
+		SELECT `+orderColumns+` FROM orders o
+		WHERE user_id = $1 AND (updated_at >= $2 OR status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING'))
+		ORDER BY order_id DESC LIMIT $3`, userID, since, limit)
+	orders, err := pgx.CollectRows(rows, scanOrder)
+	return orders, dbError("list recent orders", err)
+}
+
+// History returns the order's events with a seq greater than after, oldest
+// first. Seq 1 is made from the row. It returns an Error with
+// CodeOrderNotFound when there is no such order.
+func (s *Store) History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
+	o, err := s.Order(ctx, id)
+	if err != nil {
+		return nil, err
+	}
+	rows, _ := s.pool.Query(ctx, `
+		SELECT `+eventColumns+` FROM order_events e JOIN orders o USING (order_id)
+		WHERE order_id = $1 AND e.seq > $2 ORDER BY e.seq`, id, after)
+	events, err := pgx.CollectRows(rows, scanEvent)
+	if err != nil {
+		return nil, dbError("read history", err)
+	}
+	if after < 1 {
+		return append([]order.ProgressEvent{o.First()}, events...), nil
+	}
+	return events, nil
+}
+
+// eventColumns is what scanEvent reads, of order_events e and its order o.
+const eventColumns = `e.order_id, o.user_id, e.seq, e.status, e.message, e.reason, e.payment_url, e.expires_at, e.occurred_at`
+
+func scanEvent(row pgx.CollectableRow) (e order.ProgressEvent, err error) {
+	err = row.Scan(&e.OrderID, &e.UserID, &e.Seq, &e.Status, &e.Message, &e.Reason, &e.PaymentURL,
+		(*zeronull.Timestamptz)(&e.ExpiresAt.Time), &e.OccurredAt.Time)
+	return e, err
+}

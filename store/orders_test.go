@@ -1,0 +1,65 @@
+package store_test
+
+import (
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+func TestListPagesThroughAUsersOrdersNewestFirst(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	var ids []uuid.UUID
+	for range 5 {
+		ids = append(ids, s.place(t, "alice", p.ID, 1))
+	}
+	s.place(t, "bob", p.ID, 1)
+	s.advance(t, ids[1], order.InventoryReserved)
+
+	first, err := s.List(t.Context(), "alice", "", uuid.Nil, 3)
+	must(t, err)
+	wantOrders(t, first, ids[4], ids[3], ids[2])
+	rest, err := s.List(t.Context(), "alice", "", first[2].ID, 3)
+	must(t, err)
+	wantOrders(t, rest, ids[1], ids[0])
+	reserved, err := s.List(t.Context(), "alice", order.InventoryReserved, uuid.Nil, 10)
+	must(t, err)
+	wantOrders(t, reserved, ids[1])
+}
+
+func TestRecentOrdersAreTheOpenOnesAndThoseChangedSince(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	oldOpen, oldDone, newDone := s.place(t, "user", p.ID, 1), s.place(t, "user", p.ID, 1), s.place(t, "user", p.ID, 1)
+	for _, id := range []uuid.UUID{oldDone, newDone} {
+		_, err := s.Finish(t.Context(), id, order.Cancelled, "")
+		must(t, err)
+	}
+	s.exec(t, `UPDATE orders SET updated_at = now() - interval '1 hour' WHERE order_id = ANY ($1)`, []uuid.UUID{oldOpen, oldDone})
+	got, err := s.Recent(t.Context(), "user", time.Now().Add(-15*time.Minute), 10)
+	must(t, err)
+	wantOrders(t, got, newDone, oldOpen)
+}
+
+func TestAnUnknownOrderIsNotFound(t *testing.T) {
+	s := newShop(t)
+	_, err := s.Order(t.Context(), newID())
+	wantCode(t, err, order.CodeOrderNotFound)
+	_, err = s.History(t.Context(), newID(), 0)
+	wantCode(t, err, order.CodeOrderNotFound)
+}
+
+func wantOrders(t *testing.T, got []order.Order, want ...uuid.UUID) {
+	t.Helper()
+	if len(got) != len(want) {
+		t.Fatalf("%d orders, want %d", len(got), len(want))
+	}
+	for i := range want {
+		if got[i].ID != want[i] {
+			t.Errorf("order %d is %s, want %s", i, got[i].ID, want[i])
+		}
+	}
+}

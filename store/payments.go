@@ -1,0 +1,99 @@
+package store
+
+import (
+	"context"
+	"errors"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"order-service/order"
+)
+
+// paymentColumns is what scanPayment reads.
+const paymentColumns = `payment_id, order_id, amount, currency, state, received_at`
+
+func scanPayment(row pgx.CollectableRow) (p order.Payment, err error) {
+	err = row.Scan(&p.ID, &p.OrderID, &p.Money.Amount, &p.Money.Currency, &p.State, &p.ReceivedAt)
+	return p, err
+}
+
+// RecordPayment stores what the provider reported, in state RECEIVED, DECLINED
+// or MISMATCH, at p.ReceivedAt (zero: now). A payment that is known already
+// wins and is returned as it is. Codes: CodeOrderNotFound, CodeConflict when
+// the payment id belongs to another order, CodeValidation.
+func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
+	switch p.State {
+	case order.PaymentReceived, order.PaymentRefused, order.PaymentMismatch:
+	default:
+		return order.Payment{}, order.Errorf(order.CodeValidation, "A payment cannot begin as %q.", p.State)
+	}
+	rows, _ := s.pool.Query(ctx, `
+		INSERT INTO payments (`+paymentColumns+`)
+		VALUES ($1, $2, $3, $4, $5, coalesce($6, now()))
+		ON CONFLICT (payment_id) DO NOTHING
+		RETURNING `+paymentColumns,
+		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, string(p.State), zeronull.Timestamptz(p.ReceivedAt))
+	recorded, err := pgx.CollectExactlyOneRow(rows, scanPayment)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return s.knownPayment(ctx, p)
+	case violates(err, "payments_order_id_fkey"):
+		return order.Payment{}, orderNotFound(p.OrderID)
+	case badData(err):
+		return order.Payment{}, order.Wrap(err, order.CodeValidation, "The payment cannot be stored.")
+	}
+	return recorded, dbError("record payment", err)
+}
+
+func (s *Store) knownPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
+	known, err := s.Payment(ctx, p.ID)
+	if err == nil && known.OrderID != p.OrderID {
+		return order.Payment{}, order.Errorf(order.CodeConflict, "Payment %s belongs to another order.", p.ID)
+	}
+	return known, err
+}
+
+// Payment returns the payment with the provider's id, or an Error with
+// CodeNotFound.
+func (s *Store) Payment(ctx context.Context, id string) (order.Payment, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT `+paymentColumns+` FROM payments WHERE payment_id = $1`, id)
+	p, err := pgx.CollectExactlyOneRow(rows, scanPayment)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return p, paymentNotFound(id)
+	}
+	return p, dbError("read payment", err)
+}
+
+func paymentNotFound(id string) error {
+	return order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
+}
+
+// MovePayment moves a payment from one of the states from to the state to and
+// reports whether it did. A REFUNDED payment stays. An unknown one is an Error
+// with CodeNotFound.
+func (s *Store) MovePayment(ctx context.Context, id string, from []order.PaymentState, to order.PaymentState) (bool, error) {
+	var moved, known bool
+	err := s.pool.QueryRow(ctx, `
+		WITH moved AS (
+			UPDATE payments SET state = $3, updated_at = now()
+			WHERE payment_id = $1 AND state = ANY ($2) AND state <> 'REFUNDED'
+			RETURNING 1
+		)
+		SELECT EXISTS (SELECT FROM moved), EXISTS (SELECT FROM payments WHERE payment_id = $1)`,
+		id, from, string(to)).Scan(&moved, &known)
+	if err == nil && !known {
+		return false, paymentNotFound(id)
+	}
+	return moved, dbError("move payment", err)
+}
+
+// RecordSandboxRefund notes that the sandbox has paid a payment back.
+// Repeating it changes nothing.
+func (s *Store) RecordSandboxRefund(ctx context.Context, paymentID string, orderID uuid.UUID, reason string) error {
+	_, err := s.pool.Exec(ctx, `
+		INSERT INTO sandbox_refunds (payment_id, order_id, reason) VALUES ($1, $2, $3)
+		ON CONFLICT (payment_id) DO NOTHING`, paymentID, orderID, reason)
+	return dbError("record sandbox refund", err)
+}

@@ -1,0 +1,88 @@
+package store_test
+
+import (
+	"testing"
+
+	"order-service/order"
+)
+
+func TestAPaymentIsAppliedToItsOwnOrderOnce(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	id, other := s.at(t, p.ID, order.PaymentPending), s.at(t, p.ID, order.PaymentPending)
+	s.pay(t, id, "first")
+	s.pay(t, id, "second")
+	s.pay(t, other, "others")
+
+	_, err := s.Confirm(t.Context(), id, "unknown")
+	wantCode(t, err, order.CodeConflict)
+	_, err = s.Confirm(t.Context(), id, "others")
+	wantCode(t, err, order.CodeConflict)
+	_, err = s.Confirm(t.Context(), id, "first")
+	must(t, err)
+	_, err = s.Confirm(t.Context(), id, "second")
+	wantCode(t, err, order.CodeConflict)
+	for paymentID, want := range map[string]order.PaymentState{"first": order.PaymentApplied, "second": order.PaymentReceived} {
+		if got, err := s.Payment(t.Context(), paymentID); err != nil || got.State != want {
+			t.Errorf("%s is %s, want %s (%v)", paymentID, got.State, want, err)
+		}
+	}
+}
+
+func TestThePaymentRecordedFirstWins(t *testing.T) {
+	s := newShop(t)
+	id, other := s.place(t, "user", "lamp", 1), s.place(t, "user", "lamp", 1)
+	declined := order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1, Currency: "EUR"}, State: order.PaymentRefused}
+	first, err := s.RecordPayment(t.Context(), declined)
+	must(t, err)
+	if first.ReceivedAt.IsZero() {
+		t.Error("the payment has no time")
+	}
+	received := declined
+	received.State, received.Money.Amount = order.PaymentReceived, 1999
+	again, err := s.RecordPayment(t.Context(), received)
+	if err != nil || again != first {
+		t.Errorf("got %+v, %v, want %+v", again, err, first)
+	}
+	received.OrderID = other
+	_, err = s.RecordPayment(t.Context(), received)
+	wantCode(t, err, order.CodeConflict)
+	received.ID, received.OrderID = "other", newID()
+	_, err = s.RecordPayment(t.Context(), received)
+	wantCode(t, err, order.CodeOrderNotFound)
+	received.State = order.PaymentApplied
+	_, err = s.RecordPayment(t.Context(), received)
+	wantCode(t, err, order.CodeValidation)
+	_, err = s.Payment(t.Context(), "unknown")
+	wantCode(t, err, order.CodeNotFound)
+}
+
+func TestARefundedPaymentStaysRefunded(t *testing.T) {
+	s := newShop(t)
+	id := s.place(t, "user", "lamp", 1)
+	s.pay(t, id, "pay")
+	move := func(from, to order.PaymentState, want bool) {
+		t.Helper()
+		moved, err := s.MovePayment(t.Context(), "pay", []order.PaymentState{from}, to)
+		if err != nil || moved != want {
+			t.Errorf("%s → %s: %v, %v, want %v", from, to, moved, err, want)
+		}
+	}
+	move(order.PaymentApplied, order.PaymentRefunding, false)
+	move(order.PaymentReceived, order.PaymentRefunding, true)
+	move(order.PaymentReceived, order.PaymentRefunding, false)
+	move(order.PaymentRefunding, order.PaymentRefunded, true)
+	move(order.PaymentRefunded, order.PaymentReceived, false)
+	_, err := s.MovePayment(t.Context(), "unknown", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
+	wantCode(t, err, order.CodeNotFound)
+}
+
+func TestTheSandboxPaysAPaymentBackOnce(t *testing.T) {
+	s := newShop(t)
+	for range 2 {
+		must(t, s.RecordSandboxRefund(t.Context(), "pay", newID(), "late"))
+	}
+	if n := s.count(t, `SELECT count(*) FROM sandbox_refunds`); n != 1 {
+		t.Errorf("%d refunds, want 1", n)
+	}
+}

@@ -1,0 +1,111 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgxpool"
+	"github.com/rs/zerolog"
+
+	"order-service/order"
+)
+
+// Config says where Postgres is and how much of it to use.
+type Config struct {
+	URL      string // libpq URL; a search_path in its options is honoured
+	MaxConns int32  // connections in the pool; 0 takes the URL's pool_max_conns, else 20
+	Log      zerolog.Logger
+}
+
+// Limits of one group of moves. Two movers keep the database busy while one of
+// them waits for a commit; more would only queue for the same hot row.
+const (
+	movers       = 2
+	maxGroup     = 256
+	maxMoves     = 8192
+	moveDeadline = 5 * time.Second
+)
+
+// The pool must outnumber the batches under way (movers, an intake's writers
+// and its look-up), or readers and writers would wait for each other.
+const defaultConns = 20
+
+const (
+	connectTimeout = 5 * time.Second
+	pingTimeout    = 2 * time.Second
+)
+
+// Store is a pool of connections and the batcher that moves orders. Its
+// methods may be called concurrently.
+type Store struct {
+	pool  *pgxpool.Pool
+	moves *batcher[move, order.Change]
+	log   zerolog.Logger
+}
+
+// Open connects to Postgres and pings it; it does not migrate. It returns an
+// Error with CodeUnavailable when the server cannot be reached.
+func Open(ctx context.Context, cfg Config) (*Store, error) {
+	conf, err := poolConfig(cfg)
+	if err != nil {
+		return nil, err
+	}
+	pool, err := pgxpool.NewWithConfig(ctx, conf)
+	if err != nil {
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s := &Store{pool: pool, log: cfg.Log}
+	if err := s.Ping(ctx); err != nil {
+		pool.Close()
+		return nil, err
+	}
+	s.moves = newBatcher(batcherConfig{Writers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline}, s.move)
+	return s, nil
+}
+
+func poolConfig(cfg Config) (*pgxpool.Config, error) {
+	conf, err := pgxpool.ParseConfig(cfg.URL)
+	if err != nil {
+		return nil, fmt.Errorf("store: DATABASE_URL: %w", err)
+	}
+	switch {
+	case cfg.MaxConns > 0:
+		conf.MaxConns = cfg.MaxConns
+	case !strings.Contains(cfg.URL, "pool_max_conns"):
+		conf.MaxConns = defaultConns
+	}
+	if conf.ConnConfig.ConnectTimeout == 0 {
+		conf.ConnConfig.ConnectTimeout = connectTimeout
+	}
+	conf.PingTimeout = pingTimeout
+	conf.AfterConnect = setUp
+	return conf, nil
+}
+
+// setUp makes every timestamptz arrive in UTC, as order.Order promises, instead
+// of the process' local zone. It also has each statement planned for the
+// tables as they are: a plan kept from when the sale began, and the tables were
+// empty, would scan them whole a minute later.
+func setUp(ctx context.Context, conn *pgx.Conn) error {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+	_, err := conn.Exec(ctx, `SET plan_cache_mode = force_custom_plan`)
+	return err
+}
+
+// Ping returns an Error with CodeUnavailable when Postgres does not answer.
+func (s *Store) Ping(ctx context.Context) error {
+	return dbError("ping", s.pool.Ping(ctx))
+}
+
+// Close finishes the moves that were begun and closes the pool. Each Intake
+// must have been stopped before.
+func (s *Store) Close() {
+	_ = s.moves.stop(context.Background()) // a group ends by its own deadline
+	s.pool.Close()
+}
