@@ -1,0 +1,65 @@
+package cache
+
+import (
+	"errors"
+	"fmt"
+	"net/url"
+	"time"
+
+	"github.com/redis/go-redis/v9"
+	"github.com/redis/go-redis/v9/maintnotifications"
+)
+
+// limits bound one client: how long anything may take and how many connections
+// (per node of a cluster) it may have.
+type limits struct {
+	timeout time.Duration
+	conns   int
+}
+
+// connect returns a client that gives up at its limits. It does not retry: a
+// caller out of time has no use for that, and every script may be repeated by
+// whoever has time.
+func connect(rawURL string, l limits) (redis.UniversalClient, error) {
+	o, err := parse(rawURL)
+	if err != nil {
+		return nil, err
+	}
+	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = l.timeout, l.timeout, l.timeout, l.timeout
+	o.ContextTimeoutEnabled = true
+	o.MaxRetries, o.DialerRetries = -1, 1
+	o.PoolSize, o.MaxActiveConns, o.PipelinePoolSize = l.conns, l.conns, -1
+	// Handshakes that tell the server about its client cost round trips.
+	o.DisableIdentity = true
+	o.MaintNotificationsConfig = &maintnotifications.Config{Mode: maintnotifications.ModeDisabled}
+	return redis.NewUniversalClient(o), nil
+}
+
+// parse reads a Redis URL. With addr= parameters it names the nodes of a
+// Redis Cluster.
+func parse(rawURL string) (*redis.UniversalOptions, error) {
+	if u, err := url.Parse(rawURL); err == nil && u.Query().Has("addr") {
+		o, err := redis.ParseClusterURL(rawURL)
+		if err != nil {
+			return nil, badURL(err)
+		}
+		return &redis.UniversalOptions{
+			Addrs: o.Addrs, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig, IsClusterMode: true,
+		}, nil
+	}
+	o, err := redis.ParseURL(rawURL)
+	if err != nil {
+		return nil, badURL(err)
+	}
+	return &redis.UniversalOptions{
+		Addrs: []string{o.Addr}, DB: o.DB, Username: o.Username, Password: o.Password, TLSConfig: o.TLSConfig,
+	}, nil
+}
+
+// badURL keeps the URL, and the password in it, out of the error.
+func badURL(err error) error {
+	if e, ok := errors.AsType[*url.Error](err); ok {
+		err = e.Err
+	}
+	return fmt.Errorf("cache: not a Redis URL: %w", err)
+}

@@ -1,0 +1,157 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"strconv"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"order-service/order"
+)
+
+// Config says where Redis is.
+type Config struct {
+	URL     string        // redis:// or rediss://; with addr=host:port parameters a Redis Cluster
+	Prefix  string        // before every key; for tests that share a Redis
+	Timeout time.Duration // the longest a request waits for Redis; 0 means 45 ms
+	Log     zerolog.Logger
+}
+
+// Gate admits orders. Its methods may be called concurrently.
+type Gate struct {
+	prefix  string
+	timeout time.Duration
+	fast    redis.UniversalClient // requests: gives up within the time a buyer is given
+	patient redis.UniversalClient // upkeep: rebuilds, reaping, drops that are retried
+	pipe    *pipeline
+	drops   *dropper
+	soldOut *soldOut
+	scripts scripts
+}
+
+// Open returns a Gate. It does not connect; Ping does. The error is about the
+// URL. go-redis' own messages go to the log from now on.
+func Open(c Config) (*Gate, error) {
+	redis.SetLogger(redisLog{quiet(c.Log)})
+	timeout := cmp.Or(c.Timeout, 45*time.Millisecond)
+	// A third is left for the queue, so that a caller hears of a dead Redis
+	// from its own round trip and within its time.
+	fast, err := connect(c.URL, limits{timeout: timeout * 2 / 3, conns: 16})
+	if err != nil {
+		return nil, err
+	}
+	patient, err := connect(c.URL, limits{timeout: 2 * time.Second, conns: 8})
+	if err != nil {
+		return nil, err
+	}
+	g := &Gate{
+		prefix: c.Prefix, timeout: timeout, fast: fast, patient: patient,
+		pipe: newPipeline(fast, timeout), soldOut: newSoldOut(), scripts: newScripts(),
+	}
+	g.drops = newDropper(g.dropNow, c.Log)
+	return g, nil
+}
+
+// Ping reports whether Redis answers.
+func (g *Gate) Ping(ctx context.Context) error {
+	if err := g.patient.Ping(ctx).Err(); err != nil {
+		return fmt.Errorf("redis: %w", err)
+	}
+	return nil
+}
+
+// Close answers the calls under way, tries the queued drops once more and
+// disconnects. It must be called once, after the last other call.
+func (g *Gate) Close() error {
+	g.pipe.close()
+	g.drops.close()
+	return cmp.Or(g.fast.Close(), g.patient.Close())
+}
+
+// Stock returns the gate's copy of a product and whether there is one.
+func (g *Gate) Stock(ctx context.Context, productID string) (order.GateStock, bool, error) {
+	fields, err := g.fast.HMGet(ctx, g.keys(productID)[0], "version", "available", "held").Result()
+	if err != nil {
+		return order.GateStock{}, false, unavailable(err)
+	}
+	if fields[0] == nil {
+		return order.GateStock{}, false, nil
+	}
+	var n [3]int64
+	for i, field := range fields {
+		text, _ := field.(string)
+		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
+			return order.GateStock{}, false, fmt.Errorf("gate stock of %s: %w", productID, err)
+		}
+	}
+	return order.GateStock{Version: n[0], Available: n[1], Held: n[2]}, true, nil
+}
+
+// Settle publishes st, the ledger after an order moved or ended, and drops the
+// order's hold, which st accounts for. Late and repeated calls are harmless.
+// Errors are CodeUnavailable or CodeOverloaded and may be retried.
+func (g *Gate) Settle(ctx context.Context, orderID uuid.UUID, st order.Stock) error {
+	// Nobody watches a spinner for this: it may wait out a queue.
+	ctx, cancel := context.WithTimeout(ctx, 5*g.timeout)
+	defer cancel()
+	free, err := g.pipe.do(ctx, g.settleCall(orderID, st))
+	if err != nil {
+		return unavailable(err)
+	}
+	g.soldOut.correct(st.ProductID, free)
+	return nil
+}
+
+func (g *Gate) settleCall(orderID uuid.UUID, st order.Stock) *call {
+	return g.call(g.scripts.settle, st.ProductID,
+		orderID.String(), st.Version, st.Available, st.Limited, st.UserID, st.UserUnits)
+}
+
+// call returns a call of a script on a product's keys. Its keys are in
+// common.lua's order.
+func (g *Gate) call(script *redis.Script, productID string, args ...any) *call {
+	return &call{script: script, keys: g.keys(productID), args: args}
+}
+
+func (g *Gate) keys(productID string) []string {
+	tag := g.tag(productID)
+	return []string{tag + "product", tag + "holds", tag + "ages", tag + "users", tag + "inflight"}
+}
+
+// tag begins every key of a product. The braces make Redis Cluster put them
+// all into one slot.
+func (g *Gate) tag(productID string) string { return g.prefix + "gate:{" + productID + "}:" }
+
+// idempotencyKey names the string that remembers a buyer's key. The length
+// keeps user "a:b" with key "c" apart from user "a" with key "b:c".
+func (g *Gate) idempotencyKey(productID, userID, key string) string {
+	return g.tag(productID) + "key:" + strconv.Itoa(len(userID)) + ":" + userID + ":" + key
+}
+
+// runOne runs c on its own, for upkeep.
+func (g *Gate) runOne(ctx context.Context, c *call) (any, error) {
+	run(ctx, g.patient, []*call{c})
+	return c.reply, c.err
+}
+
+// redisLog takes what go-redis would write to stderr for every failed dial.
+// go-redis has one logger for the process: the last Gate opened lends its own.
+type redisLog struct{ log zerolog.Logger }
+
+// Printf implements go-redis' logger.
+func (l redisLog) Printf(_ context.Context, format string, v ...any) {
+	l.log.Warn().Msgf("redis: "+format, v...)
+}
+
+// unavailable says that Redis did not answer, unless err says more.
+func unavailable(err error) error {
+	if order.CodeOf(err) != order.CodeInternal {
+		return err
+	}
+	return order.Wrap(err, order.CodeUnavailable, "The shop is not reachable right now. Please try again.")
+}

@@ -1,0 +1,289 @@
+package cache
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+func TestHoldTakesUnitsAtThePricePublished(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := request("ann", 3)
+	held := s.hold(r)
+	want := order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: 1999, Currency: "EUR"}}
+	if held.OrderID != want.OrderID || held.UnitPrice != want.UnitPrice || held.Seen {
+		t.Fatalf("Hold = %+v, want %+v", held, want)
+	}
+	s.wantStock(10, 3)
+}
+
+func TestHoldKeepsTheLargestPriceExact(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(order.MaxStock), func(p *order.Product) { p.UnitPrice = order.MaxAmount - 1 })
+	if got := s.hold(request("ann", 1)).UnitPrice.Amount; got != order.MaxAmount-1 {
+		t.Fatalf("price = %d", got)
+	}
+	s.wantStock(order.MaxStock, 1)
+}
+
+func TestHoldRepeatedChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(3), limit(3))
+	r := request("ann", 3)
+	for range 3 {
+		s.hold(r)
+		s.wantStock(3, 3)
+	}
+}
+
+func TestHoldUnderAKnownIDTakesTheNewQuantity(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(3), limit(3))
+	r := request("ann", 1)
+	s.hold(r)
+	r.Quantity = 3
+	s.hold(r)
+	s.wantStock(3, 3)
+	r.Quantity = 4
+	s.refused(r, order.CodePurchaseLimit)
+	s.wantStock(3, 0)
+}
+
+func TestHoldRefusesWithoutAPrice(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.refused(request("ann", 1), order.CodePriceUnavailable)
+	s.sell()
+	flush(t, s.gate)
+	s.refused(request("ann", 1), order.CodePriceUnavailable)
+}
+
+func TestHoldRefusesAnotherPriceThanTheBuyerSaw(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := request("ann", 1)
+	r.UnitPrice = new(int64(1998))
+	s.refused(r, order.CodePriceChanged)
+	r.UnitPrice = new(int64(1999))
+	s.hold(r)
+}
+
+func TestHoldRefusesOutsideTheSale(t *testing.T) {
+	t.Parallel()
+	hour := time.Now().Add(time.Hour)
+	ago := hour.Add(-2 * time.Hour)
+	for name, test := range map[string]struct {
+		starts, ends time.Time
+		open         bool
+	}{
+		"no window":      {open: true},
+		"within":         {starts: ago, ends: hour, open: true},
+		"begun, no end":  {starts: ago, open: true},
+		"not begun":      {starts: hour},
+		"ended":          {ends: ago},
+		"begun, ended":   {starts: ago.Add(-time.Hour), ends: ago},
+		"end, no begin":  {ends: hour, open: true},
+		"begins, no end": {starts: hour},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.sell(func(p *order.Product) { p.StartsAt, p.EndsAt = test.starts, test.ends })
+			if test.open {
+				s.hold(request("ann", 1))
+			} else {
+				s.refused(request("ann", 1), order.CodeSaleClosed)
+			}
+		})
+	}
+}
+
+func TestHoldCountsOwnedAndHeldUnitsAgainstTheLimit(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(limit(3))
+	first := s.accept(request("ann", 1))
+	s.settle(first, s.reserve(first))
+	s.hold(request("ann", 1))
+	s.refused(request("ann", 2), order.CodePurchaseLimit)
+	s.hold(request("ann", 1))
+	s.refused(request("ann", 1), order.CodePurchaseLimit)
+	s.hold(request("bob", 3))
+}
+
+func TestHoldRefusesMoreThanIsFreeAndStillSellsTheRest(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(2))
+	s.refused(request("ann", 3), order.CodeSoldOut)
+	s.hold(request("bob", 2))
+	s.refused(request("cid", 1), order.CodeSoldOut)
+}
+
+func TestHoldSeesTheKeyBeforeAnythingElse(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(1))
+	first := keyed(request("ann", 1), "k")
+	s.hold(first)
+	flushProduct(s)
+	again := keyed(request("ann", 2), "k")
+	held := s.hold(again)
+	if !held.Seen || held.OrderID != first.OrderID || string(held.Hash) != string(first.Hash) {
+		t.Fatalf("Hold = %+v, want the first request %s", held, first.OrderID)
+	}
+	// The known id goes on without the key, and meets the other checks.
+	again.OrderID, again.Retry = first.OrderID, true
+	s.refused(again, order.CodePriceUnavailable)
+}
+
+// flushProduct makes the product absent and keeps the idempotency keys.
+func flushProduct(s *shop) {
+	s.Helper()
+	must(s, s.redis().Del(s.Context(), s.gate.keys("shirt")...).Err())
+}
+
+func TestHoldRefusedRemembersNoKey(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(1))
+	s.refused(keyed(request("ann", 2), "k"), order.CodeSoldOut)
+	if held := s.hold(keyed(request("ann", 1), "k")); held.Seen {
+		t.Fatal("a refused request's key was remembered")
+	}
+}
+
+func TestHoldRetriedAfterItsDropHoldsUnderTheSameID(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 2), "k")
+	s.hold(r)
+	must(t, s.gate.Drop(t.Context(), "shirt", r.OrderID))
+	s.wantStock(10, 0)
+	if held := s.hold(r); held.Seen {
+		t.Fatal("an order saw its own key")
+	}
+	s.wantStock(10, 2)
+}
+
+func TestKeysOfDifferentUsersNeverMeet(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	s.hold(keyed(request("a:b", 1), "c"))
+	if held := s.hold(keyed(request("a", 1), "b:c")); held.Seen {
+		t.Fatal("two users share a key")
+	}
+}
+
+func TestKeysExpire(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	s.hold(keyed(request("ann", 1), "k"))
+	left, err := s.redis().TTL(t.Context(), s.gate.idempotencyKey("shirt", "ann", "k")).Result()
+	if err != nil || left <= 0 || left > keyLife*time.Second {
+		t.Fatalf("key lives %v, %v", left, err)
+	}
+}
+
+func TestConcurrentHoldsNeverTakeMoreThanTheStock(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(50))
+	if admitted := s.rush(200, func(i int) string { return fmt.Sprint("user", i) }); admitted != 50 {
+		t.Fatalf("%d admitted, want 50", admitted)
+	}
+	s.wantStock(50, 50)
+}
+
+func TestConcurrentHoldsOfOneUserStopAtTheLimit(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(50), limit(4))
+	if admitted := s.rush(40, func(int) string { return "ann" }); admitted != 4 {
+		t.Fatalf("%d admitted, want 4", admitted)
+	}
+}
+
+// rush holds one unit for each of n callers at once, through two gates as two
+// replicas would, and returns how many were admitted.
+func (s *shop) rush(n int, user func(int) string) int64 {
+	second := openGate(s.T, redisURL(s), s.gate.prefix)
+	var admitted atomic.Int64
+	var all sync.WaitGroup
+	for i := range n {
+		gate := []*Gate{s.gate, second}[i%2]
+		all.Go(func() {
+			_, err := gate.Hold(context.Background(), request(user(i), 1))
+			switch order.CodeOf(err) {
+			case "":
+				admitted.Add(1)
+			case order.CodeSoldOut, order.CodePurchaseLimit:
+			default:
+				s.Error(err)
+			}
+		})
+	}
+	all.Wait()
+	return admitted.Load()
+}
+
+func TestSoldOutIsRememberedButNotForKeys(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(1))
+	seen := keyed(request("ann", 1), "k")
+	s.hold(seen)
+	s.refused(request("bob", 1), order.CodeSoldOut)
+	s.gate.soldOut.until["shirt"] = time.Now().Add(time.Hour)
+	flush(t, s.gate)
+	s.refused(request("bob", 1), order.CodeSoldOut) // from memory: Redis has no price
+	s.refused(keyed(request("bob", 1), "k"), order.CodePriceUnavailable)
+}
+
+func TestSoldOutIsForgottenWhenUnitsReturn(t *testing.T) {
+	t.Parallel()
+	returns := map[string]func(*shop, uuid.UUID){
+		"by drop":   func(s *shop, id uuid.UUID) { must(s, s.gate.Drop(s.Context(), "shirt", id)) },
+		"by settle": func(s *shop, id uuid.UUID) { s.settle(id, s.ledger.cancel(id)) },
+		"by sync":   func(s *shop, _ uuid.UUID) { s.ledger.restock("shirt", 1); must(s, s.sync.Now(s.Context(), "shirt")) },
+	}
+	for name, back := range returns {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.sell(stock(1))
+			id := s.accept(request("ann", 1))
+			s.refused(request("bob", 1), order.CodeSoldOut)
+			s.gate.soldOut.until["shirt"] = time.Now().Add(time.Hour)
+			back(s, id)
+			s.hold(request("bob", 1))
+		})
+	}
+}
+
+func TestSoldOutMemoryIsBounded(t *testing.T) {
+	t.Parallel()
+	m := newSoldOut()
+	for i := range 3 * soldOutProducts {
+		m.note(fmt.Sprint(i), int64(0))
+		if len(m.until) > soldOutProducts {
+			t.Fatalf("%d products remembered", len(m.until))
+		}
+	}
+}

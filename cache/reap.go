@@ -1,0 +1,107 @@
+package cache
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+const (
+	// holdAge is when a hold is old: far past the intake's deadline, so an order
+	// that has no row by then will not get one.
+	holdAge = 30 * time.Second
+	// reapPass is the most holds of one product looked into at a time.
+	reapPass = 1000
+)
+
+// reap asks the ledger about old holds and ends those whose orders are not
+// PENDING. A failing product does not keep the others waiting.
+func (s *Sync) reap(ctx context.Context, products []order.Product) error {
+	calls := make([]*call, len(products))
+	for i, p := range products {
+		calls[i] = s.gate.call(s.gate.scripts.reap, p.ID, s.age.Milliseconds(), reapPass)
+	}
+	s.gate.runAll(ctx, calls)
+	var failed error
+	for i, c := range calls {
+		err := c.err
+		if err == nil {
+			err = s.end(ctx, products[i].ID, c.reply)
+		}
+		if err != nil {
+			failed = cmp.Or(failed, fmt.Errorf("reap %s: %w", products[i].ID, err))
+		}
+	}
+	return failed
+}
+
+// end settles or drops the listed holds of one product. It reads reap.lua's
+// reply.
+func (s *Sync) end(ctx context.Context, productID string, reply any) error {
+	fields, _ := reply.([]any)
+	if len(fields) == 0 {
+		return fmt.Errorf("gate: reap replied %v", reply)
+	}
+	if fields[0] == "broken" {
+		s.log.Warn().Str("product", productID).Msg("gate: Redis lost some of a product's keys; rebuilding")
+		return s.rebuild(ctx, productID)
+	}
+	ids, err := parseIDs(fields[1:])
+	if err != nil || len(ids) == 0 {
+		return err
+	}
+	fates, err := s.fates(ctx, ids)
+	if err != nil {
+		return err
+	}
+	var calls []*call
+	for _, id := range ids {
+		if fate := fates[id]; !fate.Pending {
+			calls = append(calls, s.gate.endCall(productID, id, fate.Stock))
+		}
+	}
+	s.gate.runAll(ctx, calls)
+	for _, c := range calls {
+		err = cmp.Or(err, c.err)
+	}
+	return err
+}
+
+// fates is HoldFates by order id; an order without a row has the zero fate.
+func (s *Sync) fates(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]order.HoldFate, error) {
+	list, err := s.ledger.HoldFates(ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	fates := make(map[uuid.UUID]order.HoldFate, len(list))
+	for _, fate := range list {
+		fates[fate.OrderID] = fate
+	}
+	return fates, nil
+}
+
+// endCall settles an order's hold, or drops it where the order was never
+// written and there is no ledger to settle with.
+func (g *Gate) endCall(productID string, id uuid.UUID, st order.Stock) *call {
+	if st.ProductID != productID {
+		return g.call(g.scripts.drop, productID, id.String())
+	}
+	return g.settleCall(id, st)
+}
+
+func parseIDs(fields []any) ([]uuid.UUID, error) {
+	ids := make([]uuid.UUID, 0, len(fields))
+	for _, field := range fields {
+		id, err := uuid.Parse(fmt.Sprint(field))
+		if err != nil {
+			return nil, fmt.Errorf("gate: a hold has no order id: %w", err)
+		}
+		ids = append(ids, id)
+	}
+	return ids, nil
+}

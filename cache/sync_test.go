@@ -1,0 +1,341 @@
+package cache
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
+	"github.com/rs/zerolog"
+
+	"order-service/order"
+)
+
+func TestSyncPublishesAChangedPrice(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	s.ledger.put(product(func(p *order.Product) { p.UnitPrice, p.Currency = 5, "JPY" }))
+	must(t, s.sync.Now(t.Context(), "shirt"))
+	if got := s.hold(request("ann", 1)).UnitPrice; got != (order.Money{Amount: 5, Currency: "JPY"}) {
+		t.Fatalf("price = %v", got)
+	}
+}
+
+func TestSyncPublishesAPriceThatASettleOvertook(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	id := s.accept(request("ann", 1))
+	s.ledger.put(product(func(p *order.Product) { p.UnitPrice = 5 }))
+	changed := s.ledger.product("shirt")
+	s.settle(id, s.reserve(id)) // newer than the change of price, which it does not carry
+	if _, err := s.sync.publish(t.Context(), []order.Product{changed}); err != nil {
+		t.Fatal(err)
+	}
+	if got := s.hold(request("ann", 1)).UnitPrice.Amount; got != 5 {
+		t.Fatalf("price = %d, want 5", got)
+	}
+	s.wantStock(9, 1)
+}
+
+func TestSyncIgnoresAnOlderProduct(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	old := s.ledger.product("shirt")
+	s.ledger.restock("shirt", 5)
+	must(t, s.sync.Now(t.Context(), "shirt"))
+	old.UnitPrice = 1
+	if _, err := s.sync.publish(t.Context(), []order.Product{old}); err != nil {
+		t.Fatal(err)
+	}
+	s.wantStock(15, 0)
+	if got := s.hold(request("ann", 1)).UnitPrice.Amount; got != 1999 {
+		t.Fatalf("price = %d", got)
+	}
+}
+
+func TestSyncFinishesALostSettle(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	s.reserve(s.accept(request("ann", 3)))
+	must(t, s.sync.round(t.Context(), false))
+	s.wantStock(7, 3)
+	must(t, s.sync.round(t.Context(), true))
+	s.wantStock(7, 0)
+}
+
+func TestSyncCorrectsABuyerWhoseReleaseWasLost(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(limit(2))
+	id := s.accept(request("ann", 2))
+	s.settle(id, s.reserve(id))
+	s.ledger.cancel(id)
+	s.refused(request("ann", 1), order.CodePurchaseLimit)
+	s.round()
+	s.hold(request("ann", 2))
+}
+
+func TestSyncCountsEarlierUnitsWhenALimitIsSet(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	id := s.accept(request("ann", 2))
+	s.settle(id, s.reserve(id))
+	s.hold(request("ann", 2))
+	for range 2 { // set, lifted and set again
+		s.ledger.put(product(limit(5)))
+		must(t, s.sync.Now(t.Context(), "shirt"))
+		s.refused(request("ann", 2), order.CodePurchaseLimit)
+		s.ledger.put(product())
+		must(t, s.sync.Now(t.Context(), "shirt"))
+		s.settle(id, s.ledger.confirm(id))
+	}
+	s.hold(request("ann", 2))
+	s.wantStock(8, 4)
+}
+
+func TestSyncNowSaysWhenThereIsNoSuchProduct(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	if err := s.sync.Now(t.Context(), "shirt"); order.CodeOf(err) != order.CodeProductNotFound {
+		t.Fatal(err)
+	}
+}
+
+func TestSyncPublishesManyProductsInBatches(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	for i := range 2*maxBatch + 1 {
+		s.ledger.put(product(func(p *order.Product) { p.ID = fmt.Sprint("p", i) }))
+	}
+	s.round()
+	s.round()
+	for _, id := range []string{"p0", fmt.Sprint("p", 2*maxBatch)} {
+		if _, ok, err := s.gate.Stock(t.Context(), id); !ok || err != nil {
+			t.Fatalf("%s: %v, %v", id, ok, err)
+		}
+	}
+}
+
+func TestRunPublishesAndReapsUntilItsContextEnds(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product())
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error)
+	go func() { ended <- s.sync.Run(ctx) }()
+	eventually(t, func() bool {
+		_, ok, _ := s.gate.Stock(t.Context(), "shirt")
+		return ok
+	})
+	cancel()
+	must(t, <-ended)
+}
+
+func TestRunGoesOnAfterAFailure(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product())
+	s.ledger.failing = errors.New("no database")
+	if err := s.sync.round(t.Context(), true); !errors.Is(err, s.ledger.failing) {
+		t.Fatalf("round = %v", err)
+	}
+	s.ledger.failing = nil
+	s.round()
+	s.wantStock(10, 0)
+}
+
+func TestRebuildRestoresUsersAndHoldsOfPendingOrders(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(limit(4))
+	reserved, pending := s.accept(request("ann", 1)), s.accept(request("ann", 2))
+	s.settle(reserved, s.reserve(reserved))
+	flush(t, s.gate)
+	s.round()
+	s.wantStock(9, 2)
+	s.refused(request("ann", 2), order.CodePurchaseLimit)
+	s.hold(request("ann", 1))
+	s.settle(pending, s.reserve(pending))
+	s.wantStock(7, 1)
+}
+
+func TestRebuildRefusesHoldsUntilItIsDone(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product(limit(5)))
+	s.ledger.insert(request("ann", 2))
+	s.ledger.between = func() { s.refused(request("bob", 1), order.CodePriceUnavailable) }
+	s.round()
+	s.wantStock(10, 2)
+	s.ledger.between = nil
+	s.hold(request("bob", 1))
+}
+
+func TestRebuildStartedLastWins(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product(limit(5)))
+	orders := []order.HoldRequest{request("ann", 2), request("bob", 1)}
+	for _, r := range orders {
+		s.ledger.insert(r)
+	}
+	// Another replica begins in the middle of ours, and the world moves on
+	// between the two snapshots.
+	s.ledger.between = func() {
+		s.ledger.between = nil
+		s.reserve(orders[0].OrderID)
+		must(t, s.sync.rebuild(t.Context(), "shirt"))
+	}
+	must(t, s.sync.rebuild(t.Context(), "shirt"))
+	s.wantStock(8, 1)
+	s.refused(request("ann", 4), order.CodePurchaseLimit)
+}
+
+func TestRebuildEndsWhenItIsFlushed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product(limit(5)))
+	s.ledger.insert(request("ann", 2))
+	flushes := 0
+	s.ledger.between = func() {
+		if flushes++; flushes == 2 {
+			flush(t, s.gate)
+		}
+	}
+	must(t, s.sync.rebuild(t.Context(), "shirt"))
+	s.refused(request("bob", 1), order.CodePriceUnavailable)
+	s.round()
+	s.wantStock(10, 2)
+}
+
+func TestRebuildLeavesASettledOrdersHoldToReap(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product())
+	r := request("ann", 3)
+	s.ledger.insert(r)
+	settled := false
+	s.ledger.between = func() {
+		if !settled {
+			settled = true
+			s.settle(r.OrderID, s.reserve(r.OrderID)) // the product is still absent
+		}
+	}
+	must(t, s.sync.rebuild(t.Context(), "shirt"))
+	s.wantStock(10, 3) // stale, but no unit is free twice
+	s.round()
+	s.wantStock(7, 0)
+}
+
+func TestReapKeepsPendingOrdersAndDropsUnwrittenOnes(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	s.accept(request("ann", 1))
+	s.hold(request("bob", 2)) // crashed before the insert
+	s.ledger.cancel(s.accept(request("cid", 3)))
+	s.round()
+	s.wantStock(10, 1)
+}
+
+func TestReapLooksOnlyAtOldHoldsAndAtEachOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := request("ann", 1)
+	s.hold(r)
+	s.sync.age = holdAge
+	s.round()
+	s.wantStock(10, 1)
+	// As if half a minute had passed, with a ledger that does not answer.
+	old := redis.Z{Score: 0, Member: r.OrderID.String()}
+	must(t, s.redis().ZAdd(t.Context(), s.gate.keys("shirt")[2], old).Err())
+	if ids := s.old(); len(ids) != 1 || ids[0] != r.OrderID.String() {
+		t.Fatalf("reap lists %v", ids)
+	}
+	if ids := s.old(); len(ids) != 0 {
+		t.Fatalf("a second reap lists %v too", ids)
+	}
+}
+
+// old runs reap.lua and returns the ids it lists.
+func (s *shop) old() []any {
+	s.Helper()
+	reply, err := s.gate.runOne(s.Context(), s.gate.call(s.gate.scripts.reap, "shirt", holdAge.Milliseconds(), reapPass))
+	must(s, err)
+	fields := reply.([]any)
+	if fields[0] != "sound" {
+		s.Fatalf("reap = %v", fields)
+	}
+	return fields[1:]
+}
+
+func TestReapRebuildsAProductThatLostAKey(t *testing.T) {
+	t.Parallel()
+	for i, lost := range []string{"product", "holds", "ages", "users", "inflight"} {
+		t.Run(lost, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			s.sell(limit(3))
+			reserved := s.accept(request("ann", 1))
+			s.settle(reserved, s.reserve(reserved))
+			s.accept(request("ann", 1))
+			must(t, s.redis().Del(t.Context(), s.gate.keys("shirt")[i]).Err())
+			s.round()
+			s.round()
+			s.wantStock(9, 1)
+			if lost != "users" { // found when the product changes next
+				s.refused(request("ann", 2), order.CodePurchaseLimit)
+			}
+		})
+	}
+}
+
+func TestALargeRebuildGoesInParts(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	n := entriesPerCall + 1
+	p := product(stock(int64(2*n)), limit(1))
+	users, holds := map[string]int64{}, []order.GateHold(nil)
+	for i := range n {
+		users[fmt.Sprint("owner", i)] = 1
+		holds = append(holds, order.GateHold{OrderID: uuid.New(), UserID: fmt.Sprint("buyer", i), Quantity: 1})
+	}
+	large := chunks{&ledger{}, []order.GateChunk{{Product: &p, Users: users}, {Holds: holds}}}
+	must(t, NewSync(s.gate, large, zerolog.Nop()).rebuild(t.Context(), p.ID))
+	s.wantStock(int64(2*n), int64(n))
+	s.refused(request("owner0", 1), order.CodePurchaseLimit)
+	s.refused(request(fmt.Sprint("buyer", n-1), 1), order.CodePurchaseLimit)
+}
+
+// chunks is a ledger with a snapshot of its own.
+type chunks struct {
+	*ledger
+	list []order.GateChunk
+}
+
+func (c chunks) GateSnapshot(_ context.Context, _ string, yield func(order.GateChunk) error) error {
+	for _, chunk := range c.list {
+		if err := yield(chunk); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func eventually(t testing.TB, ok func() bool) {
+	t.Helper()
+	for end := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+		if time.Now().After(end) {
+			t.Fatal("it did not happen")
+		}
+	}
+}
