@@ -1,0 +1,197 @@
+package saga
+
+import (
+	"context"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/activity"
+
+	"order-service/order"
+)
+
+// Orders moves orders; each move is one idempotent transaction. The methods
+// return order.Errors, of which refusal lists those that the workflow answers.
+type Orders interface {
+	// Order returns CodeOrderNotFound for an unknown id.
+	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
+	Reserve(ctx context.Context, id uuid.UUID) (order.Change, error)
+	RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url string, expiresAt time.Time) (order.Change, error)
+	Confirm(ctx context.Context, id uuid.UUID, paymentID string) (order.Change, error)
+	// Finish sets FAILED or CANCELLED and releases the stock.
+	Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (order.Change, error)
+}
+
+// Payments moves payments by compare-and-set; false means that the payment is
+// in none of the states from.
+type Payments interface {
+	MovePayment(ctx context.Context, id string, from []order.PaymentState, to order.PaymentState) (bool, error)
+}
+
+// Publisher publishes a change of status and returns when it is acknowledged.
+type Publisher interface {
+	PublishProgress(ctx context.Context, e order.ProgressEvent) error
+}
+
+// Gate is told the ledger after a move.
+type Gate interface {
+	Settle(ctx context.Context, orderID uuid.UUID, st order.Stock) error
+}
+
+// Provider takes and returns money. Both calls are idempotent: Initiate by the
+// order's id, Refund by the payment's.
+type Provider interface {
+	Initiate(ctx context.Context, o order.Order) (paymentID, link string, err error)
+	Refund(ctx context.Context, p order.Payment, reason string) error
+}
+
+// Deps is what the activities work on.
+type Deps struct {
+	Orders    Orders
+	Payments  Payments
+	Publisher Publisher
+	Gate      Gate
+	Provider  Provider
+}
+
+// activities are the steps of both workflows. Their names and the JSON of
+// arguments and results are part of every history.
+type activities struct {
+	Deps
+	log      zerolog.Logger
+	now      func() time.Time
+	patience time.Duration // how long the provider may fail to initiate a payment
+}
+
+// moved is what one move of an order came to.
+type moved struct {
+	Refusal   order.Code `json:",omitempty"` // why the order did not move; "" when it did
+	ExpiresAt time.Time  `json:",omitzero"`  // end of the payment window
+}
+
+// initiated is the provider's payment, or that there is none to be had.
+type initiated struct {
+	PaymentID   string `json:",omitempty"`
+	Link        string `json:",omitempty"`
+	Unavailable bool   `json:",omitempty"`
+}
+
+func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID) (order.Order, error) {
+	o, err := a.Orders.Order(ctx, id)
+	if err != nil {
+		return order.Order{}, a.failed(err, id)
+	}
+	return o, nil
+}
+
+func (a *activities) Reserve(ctx context.Context, id uuid.UUID) (moved, error) {
+	change, err := a.Orders.Reserve(ctx, id)
+	return a.conclude(ctx, id, change, err)
+}
+
+// RequestPayment opens the payment window when the order gets there, not when
+// the workflow asked for it, so that an outage in between costs the buyer none
+// of it. Repeating it returns the window that was opened first.
+func (a *activities) RequestPayment(ctx context.Context, id uuid.UUID, p initiated, window time.Duration) (moved, error) {
+	change, err := a.Orders.RequestPayment(ctx, id, p.PaymentID, p.Link, a.now().Add(window))
+	return a.conclude(ctx, id, change, err)
+}
+
+func (a *activities) Confirm(ctx context.Context, id uuid.UUID, paymentID string) (moved, error) {
+	change, err := a.Orders.Confirm(ctx, id, paymentID)
+	return a.conclude(ctx, id, change, err)
+}
+
+func (a *activities) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (moved, error) {
+	change, err := a.Orders.Finish(ctx, id, to, reason)
+	return a.conclude(ctx, id, change, err)
+}
+
+// conclude ends a move: it publishes the change, then settles the gate. A
+// repeated move publishes the same event again, which its readers know by seq.
+func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change, err error) (moved, error) {
+	if code := refusal(err); code != "" {
+		return moved{Refusal: code}, nil
+	}
+	if err == nil {
+		err = a.Publisher.PublishProgress(ctx, c.Event)
+	}
+	if err != nil {
+		return moved{}, a.failed(err, id)
+	}
+	a.settle(ctx, id, c.Stock)
+	return moved{ExpiresAt: c.Event.ExpiresAt.Time}, nil
+}
+
+// settle tells the gate three times at most. The gate's own sync and reap
+// finish what is missed, so an order never waits for Redis.
+func (a *activities) settle(ctx context.Context, id uuid.UUID, st order.Stock) {
+	const tries = 3
+	var err error
+	for range tries {
+		if err = a.Gate.Settle(ctx, id, st); err == nil {
+			return
+		}
+	}
+	a.log.Warn().Err(err).Stringer("orderId", id).Msg("the gate was not settled; its sync will do it")
+}
+
+// InitiatePayment asks the provider for a payment. Its failures are retried by
+// Temporal until the provider counts as unavailable, which is a result.
+func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initiated, error) {
+	calling, cancel := context.WithTimeout(ctx, providerTimeout)
+	defer cancel()
+	id, link, err := a.Provider.Initiate(calling, o)
+	if err == nil {
+		return initiated{PaymentID: id, Link: link}, nil
+	}
+	info := activity.GetInfo(ctx)
+	tired := info.Attempt >= initiateAttempts && info.StartedTime.Sub(info.ScheduledTime) >= a.patience
+	if order.Permanent(err) || tired {
+		a.log.Error().Err(err).Stringer("orderId", o.ID).Int32("attempt", info.Attempt).Msg("no payment could be initiated")
+		return initiated{Unavailable: true}, nil
+	}
+	return initiated{}, a.failed(err, o.ID)
+}
+
+// ClaimRefund moves a payment to REFUNDING and reports whether it is to be
+// refunded. REFUNDING is claimed again: the last attempt may have been cut off
+// before it reached the provider.
+func (a *activities) ClaimRefund(ctx context.Context, p order.Payment) (bool, error) {
+	from := []order.PaymentState{order.PaymentReceived, order.PaymentRefunding}
+	return a.movePayment(ctx, p, from, order.PaymentRefunding)
+}
+
+// RefundPayment has the provider give the money back. Every failure may pass:
+// money that is owed stays owed, however often the provider refuses.
+func (a *activities) RefundPayment(ctx context.Context, r Refund) error {
+	ctx, cancel := context.WithTimeout(ctx, providerTimeout)
+	defer cancel()
+	err := a.Provider.Refund(ctx, r.Payment, r.Reason)
+	if err != nil {
+		a.log.Error().Err(err).Str("paymentId", r.Payment.ID).Stringer("orderId", r.Payment.OrderID).Msg("refund failed; will be repeated")
+	}
+	return err
+}
+
+// CloseRefund moves a payment to REFUNDED. That it is there already is as good.
+func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
+	_, err := a.movePayment(ctx, p, []order.PaymentState{order.PaymentRefunding}, order.PaymentRefunded)
+	return err
+}
+
+func (a *activities) movePayment(ctx context.Context, p order.Payment, from []order.PaymentState, to order.PaymentState) (bool, error) {
+	ok, err := a.Payments.MovePayment(ctx, p.ID, from, to)
+	if err != nil {
+		return false, a.failed(err, p.OrderID)
+	}
+	return ok, nil
+}
+
+// failed logs err, since Temporal retries local activities in silence, and
+// returns it for Temporal.
+func (a *activities) failed(err error, id uuid.UUID) error {
+	a.log.Warn().Err(err).Stringer("orderId", id).Bool("permanent", order.Permanent(err)).Msg("saga step failed")
+	return retryable(err)
+}

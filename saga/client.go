@@ -1,0 +1,201 @@
+package saga
+
+import (
+	"context"
+	"crypto/tls"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	enumspb "go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/api/workflowservice/v1"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"order-service/order"
+)
+
+// rpcTimeout bounds one request to Temporal including the SDK's own retries,
+// so that an outage is reported while the caller still waits for the answer.
+const rpcTimeout = 5 * time.Second
+
+// Config says which Temporal to use and how long a buyer has to pay.
+type Config struct {
+	Address        string // host:port
+	Namespace      string
+	TaskQueue      string
+	TLS            *tls.Config // nil: plain TCP
+	APIKey         string      // sent with every request when set; wants TLS
+	PaymentTimeout time.Duration
+	Log            zerolog.Logger
+}
+
+// Client starts, signals and cancels workflows. Its errors are order.Errors:
+// CodeUnavailable when Temporal could not be asked, CodeConflict when the
+// order's workflow has ended and Postgres knows better, CodeValidation when
+// Temporal will never accept the request.
+type Client struct {
+	temporal client.Client
+	cfg      Config
+}
+
+// Dial prepares a Client. It does not connect, so it succeeds while Temporal
+// is down; an error is one of configuration.
+func Dial(cfg Config) (*Client, error) {
+	cfg.Log = sampled(cfg.Log)
+	opts := client.Options{
+		HostPort:  cfg.Address,
+		Namespace: cfg.Namespace,
+		Logger:    logger{cfg.Log},
+		ConnectionOptions: client.ConnectionOptions{
+			TLS: cfg.TLS,
+			// A request is a few hundred bytes: compressing it costs more than it saves.
+			GrpcCompression: &client.GrpcCompressionNone{},
+		},
+	}
+	if cfg.APIKey != "" {
+		opts.Credentials = client.NewAPIKeyStaticCredentials(cfg.APIKey)
+	}
+	t, err := client.NewLazyClient(opts)
+	if err != nil {
+		return nil, fmt.Errorf("temporal client for %s: %w", cfg.Address, err)
+	}
+	return &Client{temporal: t, cfg: cfg}, nil
+}
+
+// Close ends the connection.
+func (c *Client) Close() { c.temporal.Close() }
+
+// Ping reports whether Temporal answers and has the namespace.
+func (c *Client) Ping(ctx context.Context) error {
+	return c.call(ctx, func(ctx context.Context) error {
+		_, err := c.temporal.WorkflowService().DescribeNamespace(ctx,
+			&workflowservice.DescribeNamespaceRequest{Namespace: c.cfg.Namespace})
+		return err
+	})
+}
+
+// Start starts the saga of an accepted order. One that was started before,
+// whether it runs or has ended, is success.
+func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
+	return c.start(ctx, c.orderOptions(e.OrderID), OrderWorkflow, c.input(e.OrderID))
+}
+
+// Cancel asks o's saga to cancel the order, starting it first when the
+// consumer has not. Success means that it was asked, and the outcome is in
+// Postgres: for a while Temporal also takes requests for a saga that has just
+// ended. CodeConflict: it ended earlier.
+func (c *Client) Cancel(ctx context.Context, o order.Order) error {
+	err := c.cancel(ctx, o.ID)
+	if order.CodeOf(err) != order.CodeConflict {
+		return err
+	}
+	// Absent or ended: starting it changes only the former.
+	if err := c.Start(ctx, o.Reservation()); err != nil {
+		return err
+	}
+	return c.cancel(ctx, o.ID)
+}
+
+// PaymentReceived tells o's saga of p, starting it first when the consumer has
+// not. CodeConflict: the saga has ended; the payment's state in Postgres says
+// whether it was used, and Refund is for one that was not.
+func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error {
+	return c.signal(ctx, o.ID, paymentReceivedSignal, p)
+}
+
+// PaymentDeclined tells o's saga that the provider declined a payment. The
+// errors are those of PaymentReceived.
+func (c *Client) PaymentDeclined(ctx context.Context, o order.Order, paymentID, reason string) error {
+	return c.signal(ctx, o.ID, paymentDeclinedSignal, Decline{PaymentID: paymentID, Reason: reason})
+}
+
+// Refund has p given back unless it is applied or refunded already. A refund
+// that was started before is success.
+func (c *Client) Refund(ctx context.Context, p order.Payment) error {
+	opts := client.StartWorkflowOptions{
+		ID: refundWorkflowID(p.ID), TaskQueue: c.cfg.TaskQueue, WorkflowIDReusePolicy: refundReuse,
+	}
+	return c.start(ctx, opts, RefundWorkflow, Refund{Payment: p, Reason: "order " + p.OrderID.String() + " has ended"})
+}
+
+// Exists reports whether Temporal knows a saga of the order, running or ended.
+func (c *Client) Exists(ctx context.Context, orderID uuid.UUID) (bool, error) {
+	err := c.call(ctx, func(ctx context.Context) error {
+		_, err := c.temporal.DescribeWorkflowExecution(ctx, orderWorkflowID(orderID), "")
+		return err
+	})
+	if order.CodeOf(err) == order.CodeConflict {
+		return false, nil
+	}
+	return err == nil, err
+}
+
+func (c *Client) input(id uuid.UUID) Input {
+	return Input{OrderID: id, PaymentTimeout: c.cfg.PaymentTimeout}
+}
+
+func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                    orderWorkflowID(id),
+		TaskQueue:             c.cfg.TaskQueue,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+	}
+}
+
+// start relies on the SDK to return the earlier run, not an error, when the
+// reuse policy rejects this one.
+func (c *Client) start(ctx context.Context, opts client.StartWorkflowOptions, workflow, input any) error {
+	return c.call(ctx, func(ctx context.Context) error {
+		_, err := c.temporal.ExecuteWorkflow(ctx, opts, workflow, input)
+		return err
+	})
+}
+
+func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
+	return c.call(ctx, func(ctx context.Context) error {
+		return c.temporal.CancelWorkflow(ctx, orderWorkflowID(id), "")
+	})
+}
+
+func (c *Client) signal(ctx context.Context, id uuid.UUID, name string, payload any) error {
+	return c.call(ctx, func(ctx context.Context) error {
+		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(id), name, payload,
+			c.orderOptions(id), OrderWorkflow, c.input(id))
+		return err
+	})
+}
+
+func (c *Client) call(ctx context.Context, request func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
+	return c.coded(request(ctx))
+}
+
+// coded gives err its code:
+//
+//	no such workflow, or it has ended   CodeConflict
+//	the request is malformed            CodeValidation
+//	anything else                       CodeUnavailable
+//
+// A missing namespace and missing rights are in the last row: an operator can
+// put them right, and until then no order may be given up.
+func (c *Client) coded(err error) error {
+	if err == nil {
+		return nil
+	}
+	if _, missing := errors.AsType[*serviceerror.NamespaceNotFound](err); missing {
+		err = fmt.Errorf("temporal namespace %q does not exist, create it: %w", c.cfg.Namespace, err)
+		return order.Wrap(err, order.CodeUnavailable, "The service is not available right now.")
+	}
+	if _, gone := errors.AsType[*serviceerror.NotFound](err); gone || temporal.IsWorkflowExecutionAlreadyStartedError(err) {
+		return order.Wrap(err, order.CodeConflict, "The order is not being processed any more.")
+	}
+	if _, bad := errors.AsType[*serviceerror.InvalidArgument](err); bad {
+		return order.Wrap(err, order.CodeValidation, "The order cannot be processed.")
+	}
+	return order.Wrap(err, order.CodeUnavailable, "The service is not available right now.")
+}

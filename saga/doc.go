@@ -1,0 +1,53 @@
+// Package saga drives every accepted order to CONFIRMED, FAILED or CANCELLED
+// with Temporal. It is the only writer of an order's status and the only
+// package that imports the Temporal SDK.
+//
+// # Workflows
+//
+// OrderWorkflow, id order-<orderId>, one per order and never a second one:
+//
+//	read the order ── final? ──► end
+//	      │
+//	   reserve ── sold out, limit ──────────────► FAILED
+//	      │
+//	   initiate the payment ── unreachable ─────► FAILED
+//	      │
+//	   request it from the buyer: PAYMENT_PENDING
+//	      │
+//	   wait ── payment ──► confirm ─────────────► CONFIRMED
+//	      └─── declined, timer ─────────────────► FAILED
+//
+// A cancellation is looked at before each step and while waiting, and leads to
+// CANCELLED. When a payment and a cancellation, a decline or the end of the
+// window are in the history of the same wait, the payment wins.
+//
+// RefundWorkflow, id refund-<paymentId>, gives one payment back. It asks
+// Postgres first, so an applied or refunded payment is left alone whoever
+// started it.
+//
+// # Rules
+//
+//   - A step runs on a context that cancellation does not reach, because a
+//     cancelled local activity returns while its code still runs.
+//   - What undoes a step is registered before the step (see compensations).
+//   - Steps on Postgres and Kafka are local activities, idempotent and retried
+//     until they succeed; an outage ends no order. Calls to the payment
+//     provider are regular activities.
+//   - A refusal that the workflow answers, such as sold-out, is a value; an
+//     error is only what a retry may cure or what no one foresaw (see retry.go).
+//   - No payment signal is dropped: before a workflow returns, each payment it
+//     did not apply is handed to RefundWorkflow.
+//
+// # Versioning
+//
+// Histories outlive deployments, so the order and the types of the commands
+// that workflow code issues are an interface. A change to them goes behind
+// workflow.GetVersion with a new change id; the old branch stays until the
+// namespace's retention has passed since the last workflow that took it.
+// Names of workflows, activities and signals and the JSON of their arguments
+// only ever gain optional fields. TestReplay holds the code to the histories
+// in testdata/histories; a change that adds a branch also adds a history,
+// recorded with
+//
+//	TEMPORAL_ADDRESS=… RECORD_HISTORIES=1 go test -run TestServer ./saga
+package saga

@@ -1,0 +1,224 @@
+package saga
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/sdk/workflow"
+
+	"order-service/order"
+)
+
+// OrderWorkflow drives one order to its final status, which it returns. It
+// fails only when a step fails for good, which no outage causes.
+func OrderWorkflow(ctx workflow.Context, in Input) (order.Status, error) {
+	s := newOrderSaga(ctx, in)
+	err := s.run()
+	return s.order.Status, errors.Join(err, s.refundUnused(s.steady))
+}
+
+// orderSaga is the state of one OrderWorkflow.
+type orderSaga struct {
+	in     Input
+	buyer  workflow.Context // done when the buyer cancels
+	steady workflow.Context // never done: every step runs on it
+	steps  *activities      // nil: it names the activities
+
+	received workflow.ReceiveChannel
+	declined workflow.ReceiveChannel
+
+	order    order.Order
+	payments []order.Payment // signalled and not refunded
+	declines int
+	applied  string // id of the payment that confirmed the order
+	undo     compensations
+}
+
+func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
+	steady, _ := workflow.NewDisconnectedContext(ctx)
+	return &orderSaga{
+		in:       in,
+		buyer:    ctx,
+		steady:   withStep(withProvider(steady, initiateMax)),
+		received: workflow.GetSignalChannel(ctx, paymentReceivedSignal),
+		declined: workflow.GetSignalChannel(ctx, paymentDeclinedSignal),
+	}
+}
+
+// run takes the order to a final status.
+func (s *orderSaga) run() error {
+	if err := s.read(); err != nil || s.order.Status.Final() {
+		return err
+	}
+	s.undo.add(s.finish)
+	s.undo.add(func(ctx workflow.Context, _ ending) error { return s.refundUnused(ctx) })
+	end, err := s.forward()
+	if err == nil && end != onward() {
+		err = s.undo.run(s.steady, end)
+	}
+	if err == nil && !s.order.Status.Final() {
+		err = fmt.Errorf("order %s is left %s", s.in.OrderID, s.order.Status)
+	}
+	return err
+}
+
+// forward takes the order towards CONFIRMED until it is final. It returns how
+// the order has to end when it cannot get there.
+func (s *orderSaga) forward() (ending, error) {
+	for _, step := range []func() (ending, error){s.reserve, s.initiatePayment, s.awaitPayment} {
+		if end, err := step(); err != nil || end != onward() || s.order.Status.Final() {
+			return end, err
+		}
+	}
+	return onward(), nil
+}
+
+func (s *orderSaga) reserve() (ending, error) {
+	if s.buyer.Err() != nil {
+		return cancelled(), nil
+	}
+	m, err := s.move(s.steady, s.steps.Reserve)
+	switch m.Refusal {
+	case "":
+		return onward(), err
+	case order.CodeConflict: // released before it was reserved
+		return cancelled(), nil
+	case order.CodePurchaseLimit:
+		return failed(order.PurchaseLimit), nil
+	}
+	return failed(order.OutOfStock), nil
+}
+
+// initiatePayment gets a payment from the provider and asks the buyer for it.
+func (s *orderSaga) initiatePayment() (ending, error) {
+	if s.buyer.Err() != nil {
+		return cancelled(), nil
+	}
+	var p initiated
+	err := workflow.ExecuteActivity(s.steady, s.steps.InitiatePayment, s.order).Get(s.steady, &p)
+	switch {
+	case err != nil || p.Unavailable:
+		return failed(order.PaymentUnavailable), nil
+	case s.buyer.Err() != nil: // the buyer is not shown the link any more
+		return cancelled(), nil
+	}
+	return onward(), s.requestPayment(p)
+}
+
+func (s *orderSaga) requestPayment(p initiated) error {
+	m, err := s.move(s.steady, s.steps.RequestPayment, p, s.in.PaymentTimeout)
+	if m.Refusal != "" {
+		return s.read()
+	}
+	s.order.ExpiresAt = m.ExpiresAt
+	return err
+}
+
+// awaitPayment waits for the first of payment, cancellation, decline and the
+// end of the window. Where several are there they rank in this order: money
+// that has arrived buys the order.
+func (s *orderSaga) awaitPayment() (ending, error) {
+	for {
+		if err := s.await(s.order.ExpiresAt); err != nil {
+			return onward(), err
+		}
+		switch {
+		case len(s.payments) > 0:
+			if err := s.confirm(s.payments[0]); err != nil || s.order.Status.Final() {
+				return onward(), err
+			}
+		case s.buyer.Err() != nil:
+			return cancelled(), nil
+		case s.declines > 0:
+			return failed(order.PaymentDeclined), nil
+		default:
+			return failed(order.PaymentTimeout), nil
+		}
+	}
+}
+
+// await returns when there is news or at the time end.
+func (s *orderSaga) await(end time.Time) error {
+	news := func() bool {
+		s.collect()
+		return len(s.payments) > 0 || s.declines > 0 || s.buyer.Err() != nil
+	}
+	left := end.Sub(workflow.Now(s.steady))
+	if news() || left <= 0 {
+		return nil
+	}
+	_, err := workflow.AwaitWithTimeout(s.steady, left, news)
+	return err
+}
+
+// collect takes the signals that have come.
+func (s *orderSaga) collect() {
+	for p := (order.Payment{}); s.received.ReceiveAsync(&p); p = (order.Payment{}) {
+		s.payments = append(s.payments, p)
+	}
+	for d := (Decline{}); s.declined.ReceiveAsync(&d); {
+		s.declines++
+	}
+}
+
+// confirm applies p, the first payment. One that cannot be applied is handed
+// back, and the order read again: it may still wait for another.
+func (s *orderSaga) confirm(p order.Payment) error {
+	m, err := s.move(s.steady, s.steps.Confirm, p.ID)
+	if err != nil {
+		return err
+	}
+	if m.Refusal == "" {
+		s.order.Status, s.applied = order.Confirmed, p.ID
+		return nil
+	}
+	s.payments = s.payments[1:]
+	return errors.Join(s.refund(s.steady, p), s.read())
+}
+
+// finish is what undoes every step on the order: its final status and the
+// release of its stock, in one transaction.
+func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
+	m, err := s.move(ctx, s.steps.Finish, e.status, e.reason)
+	switch {
+	case err != nil:
+		return err
+	case m.Refusal != "":
+		return s.read()
+	}
+	s.order.Status = e.status
+	return nil
+}
+
+// refundUnused hands back every payment that was not applied, until no more
+// have come.
+func (s *orderSaga) refundUnused(ctx workflow.Context) error {
+	for s.collect(); len(s.payments) > 0; s.collect() {
+		p := s.payments[0]
+		s.payments = s.payments[1:]
+		if p.ID == s.applied {
+			continue // the webhook was repeated
+		}
+		if err := s.refund(ctx, p); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
+	return startRefund(ctx, Refund{Payment: p, Reason: "not applied to order " + s.in.OrderID.String()})
+}
+
+func (s *orderSaga) read() error {
+	return workflow.ExecuteLocalActivity(s.steady, s.steps.ReadOrder, s.in.OrderID).Get(s.steady, &s.order)
+}
+
+// move runs one move of the order as a local activity.
+func (s *orderSaga) move(ctx workflow.Context, step any, args ...any) (moved, error) {
+	var m moved
+	args = append([]any{s.in.OrderID}, args...)
+	err := workflow.ExecuteLocalActivity(ctx, step, args...).Get(ctx, &m)
+	return m, err
+}

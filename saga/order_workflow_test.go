@@ -1,0 +1,413 @@
+package saga
+
+import (
+	"errors"
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/testsuite"
+
+	"order-service/order"
+)
+
+const window = 15 * time.Minute
+
+var errDown = errors.New("connection refused")
+
+// run is one OrderWorkflow in the SDK's test environment, whose clock skips
+// what nobody waits for.
+type run struct {
+	*testsuite.TestWorkflowEnvironment
+	t    *testing.T
+	shop *shop
+	id   uuid.UUID
+}
+
+func newRun(t *testing.T, s *shop) *run {
+	t.Helper()
+	return newRunOf(t, s, s.accept())
+}
+
+func newRunOf(t *testing.T, s *shop, id uuid.UUID) *run {
+	t.Helper()
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(logger{zerolog.Nop()})
+	env := suite.NewTestWorkflowEnvironment()
+	env.SetTestTimeout(20 * time.Second) // of the real clock
+	env.RegisterWorkflow(OrderWorkflow)
+	env.RegisterWorkflow(RefundWorkflow)
+	env.RegisterActivity(&activities{Deps: s.deps(), log: zerolog.Nop(), now: env.Now, patience: initiatePatience})
+	return &run{TestWorkflowEnvironment: env, t: t, shop: s, id: id}
+}
+
+// at has do run inside the shop's method.
+func (r *run) at(method string, do func()) *run {
+	r.shop.hooks[method] = do
+	return r
+}
+
+// alsoAt has do run after what runs there already.
+func (r *run) alsoAt(method string, do func()) {
+	if first := r.shop.hooks[method]; first != nil {
+		r.at(method, func() { first(); do() })
+		return
+	}
+	r.at(method, do)
+}
+
+func (r *run) pays(paymentID string) func() {
+	return func() { r.SignalWorkflow(paymentReceivedSignal, r.shop.pay(r.id, paymentID)) }
+}
+
+func (r *run) declines() {
+	r.SignalWorkflow(paymentDeclinedSignal, Decline{PaymentID: "p", Reason: "no funds"})
+}
+
+// later has do run d after now on the workflow's clock.
+func (r *run) later(d time.Duration, do func()) func() {
+	return func() { r.RegisterDelayedCallback(do, d) }
+}
+
+// ends runs the workflow and requires its ending, everywhere it shows.
+func (r *run) ends(want order.Status, reason order.Reason) {
+	r.t.Helper()
+	r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
+	var got order.Status
+	if err := r.GetWorkflowResult(&got); err != nil {
+		r.t.Fatalf("workflow failed: %v", err)
+	}
+	o := r.shop.orders[r.id]
+	if got != want || o.Status != want || o.FailureReason != reason {
+		r.t.Fatalf("workflow says %s, order is %s %s; want %s %s", got, o.Status, o.FailureReason, want, reason)
+	}
+	if held := r.shop.reserved[r.id]; held != (want == order.Confirmed) {
+		r.t.Errorf("units held: %v", held)
+	}
+}
+
+func (r *run) published(want ...order.Status) {
+	r.t.Helper()
+	var got []order.Status
+	for i, e := range r.shop.published {
+		got = append(got, e.Status)
+		if e.Seq != int64(i+2) {
+			r.t.Errorf("event %d has seq %d", i, e.Seq)
+		}
+	}
+	if !slices.Equal(got, want) {
+		r.t.Errorf("published %v, want %v", got, want)
+	}
+}
+
+func (r *run) payment(id string, want order.PaymentState) {
+	r.t.Helper()
+	if got := r.shop.paymentState(id); got != want {
+		r.t.Errorf("payment %s is %s, want %s", id, got, want)
+	}
+	if refunds := r.shop.refunds[id]; (refunds == 1) != (want == order.PaymentRefunded) || refunds > 1 {
+		r.t.Errorf("payment %s was refunded %d times", id, refunds)
+	}
+}
+
+func TestPaymentConfirmsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+	r.published(order.InventoryReserved, order.PaymentPending, order.Confirmed)
+	if r.shop.settled != 3 {
+		t.Errorf("gate settled %d times, want after each of 3 moves", r.shop.settled)
+	}
+}
+
+func TestSoldOutFailsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(0))
+	r.ends(order.Failed, order.OutOfStock)
+	r.published(order.Failed)
+}
+
+func TestPurchaseLimitFailsOrder(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.limited = true
+	newRun(t, s).ends(order.Failed, order.PurchaseLimit)
+}
+
+func TestUnreachableProviderFailsOrderAndReleasesStock(t *testing.T) {
+	t.Parallel()
+	for name, err := range map[string]error{
+		"refused":     order.Errorf(order.CodeValidation, "400"),
+		"unreachable": errDown,
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			s.fail("Initiate", 100, err)
+			r := newRun(t, s)
+			r.ends(order.Failed, order.PaymentUnavailable)
+			r.published(order.InventoryReserved, order.Failed)
+			if s.available != 1 {
+				t.Errorf("available = %d, want the unit back", s.available)
+			}
+		})
+	}
+}
+
+func TestProviderThatRecoversIsUsed(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Initiate", 4, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.ends(order.Confirmed, "")
+}
+
+func TestDeclineFailsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.declines))
+	r.ends(order.Failed, order.PaymentDeclined)
+	r.published(order.InventoryReserved, order.PaymentPending, order.Failed)
+}
+
+func TestEndOfWindowFailsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	began := r.Now()
+	r.ends(order.Failed, order.PaymentTimeout)
+	if took := r.Now().Sub(began); took < window || took > window+time.Minute {
+		t.Errorf("failed after %s, want after %s", took, window)
+	}
+}
+
+func TestWindowIsWholeAfterAnOutage(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("RequestPayment", 9, errDown)
+	r := newRun(t, s)
+	var requested time.Time
+	r.at("Published PAYMENT_PENDING", func() { requested = r.Now() })
+	r.ends(order.Failed, order.PaymentTimeout)
+	if left := s.orders[r.id].ExpiresAt.Sub(requested); left < window-time.Second {
+		t.Errorf("the buyer had %s, want %s", left, window)
+	}
+}
+
+func TestCancelEndsOrderFromEveryOpenStatus(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Order", "Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at(at, func() { r.CancelWorkflow() })
+			r.ends(order.Cancelled, "")
+			if !r.shop.released[r.id] {
+				t.Error("no tombstone was left")
+			}
+		})
+	}
+}
+
+func TestCancelWhileWaitingEndsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.ends(order.Cancelled, "")
+	r.published(order.InventoryReserved, order.PaymentPending, order.Cancelled)
+}
+
+func TestCancelAfterPaymentIsTooLate(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.at("Confirm", r.CancelWorkflow)
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+}
+
+func TestPaymentAfterCancelIsRefunded(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.at("Finish", r.pays("a"))
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
+}
+
+func TestPaymentWinsOverCancelOfTheSameTask(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() {
+		r.CancelWorkflow()
+		r.pays("a")()
+	})
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+}
+
+func TestPaymentBeforePendingIsKept(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Order", "Reserve", "Initiate", "RequestPayment"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at(at, r.pays("a"))
+			r.ends(order.Confirmed, "")
+			r.payment("a", order.PaymentApplied)
+		})
+	}
+}
+
+func TestSecondPaymentIsRefunded(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() { r.pays("a")(); r.pays("b")() })
+	r.at("Published CONFIRMED", r.pays("c"))
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+	r.payment("b", order.PaymentRefunded)
+	r.payment("c", order.PaymentRefunded)
+}
+
+func TestRepeatedWebhookRefundsNothing(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() { r.pays("a")(); r.pays("a")() })
+	r.at("Published CONFIRMED", r.pays("a"))
+	r.at("MovePayment", func() { t.Error("a refund was tried") })
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+}
+
+func TestPaymentForFailedOrderIsRefunded(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(0))
+	r.at("Finish", r.pays("a"))
+	r.ends(order.Failed, order.OutOfStock)
+	r.payment("a", order.PaymentRefunded)
+}
+
+func TestFinalOrderIsLeftAndItsStrayPaymentRefunded(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	first := newRun(t, s)
+	first.at("Published PAYMENT_PENDING", first.pays("a"))
+	first.ends(order.Confirmed, "")
+
+	again := newRunOf(t, s, first.id)
+	again.at("Order", func() { again.pays("a")(); again.pays("b")() })
+	again.ends(order.Confirmed, "")
+	again.payment("a", order.PaymentApplied)
+	again.payment("b", order.PaymentRefunded)
+	again.published(order.InventoryReserved, order.PaymentPending, order.Confirmed)
+}
+
+func TestOrderWaitsOnWhenItsPaymentWasRefundedElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.at("Confirm", func() {
+		r.shop.mu.Lock()
+		r.shop.payments["a"].State = order.PaymentRefunded
+		r.shop.mu.Unlock()
+		r.later(time.Minute, r.pays("b"))()
+	})
+	r.ends(order.Confirmed, "")
+	r.payment("b", order.PaymentApplied)
+	if r.shop.refunds["a"] != 0 {
+		t.Error("payment a was refunded again")
+	}
+}
+
+func TestPaymentIsRefundedWhenOrderIsFinalElsewhere(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.at("Confirm", func() {
+		r.shop.mu.Lock()
+		r.shop.orders[r.id].Status = order.Cancelled
+		delete(r.shop.reserved, r.id)
+		r.shop.mu.Unlock()
+	})
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
+}
+
+func TestReleasedOrderIsCancelledInsteadOfReserved(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Reserve", func() {
+		r.shop.mu.Lock()
+		r.shop.released[r.id] = true
+		r.shop.mu.Unlock()
+	})
+	r.ends(order.Cancelled, "")
+}
+
+// An hour and more without Postgres or Kafka ends no order.
+func TestOutageOfAStepIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	unavailable := order.Wrap(errDown, order.CodeUnavailable, "no database")
+	for _, method := range []string{"Order", "Reserve", "RequestPayment", "Confirm", "Publish"} {
+		t.Run(method, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			s.fail(method, 100, unavailable)
+			r := newRun(t, s)
+			r.at("Published PAYMENT_PENDING", r.pays("a"))
+			r.ends(order.Confirmed, "")
+			r.published(order.InventoryReserved, order.PaymentPending, order.Confirmed)
+		})
+	}
+}
+
+func TestOutageDuringCompensationIsWaitedFor(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Finish", 100, errDown)
+	s.fail("MovePayment", 100, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.at("Finish", r.pays("a"))
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
+}
+
+func TestGateOutageChangesNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Settle", 1000, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.ends(order.Confirmed, "")
+}
+
+func TestLostAcknowledgementRepublishesTheSameEvent(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Published CONFIRMED", 1, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.ends(order.Confirmed, "")
+	n := len(s.published)
+	if s.published[n-1] != s.published[n-2] {
+		t.Errorf("published %+v, then %+v", s.published[n-2], s.published[n-1])
+	}
+}
+
+func TestUnknownOrderFailsTheWorkflowAndRefundsItsPayment(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRunOf(t, s, uuid.New())
+	r.at("Order", r.pays("a"))
+	r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
+	if r.GetWorkflowError() == nil {
+		t.Error("the workflow succeeded")
+	}
+	r.payment("a", order.PaymentRefunded)
+}

@@ -1,0 +1,158 @@
+package saga
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net/http"
+	"net/url"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// maxAnswer bounds what is read of a provider's answer, in bytes.
+const maxAnswer = 64 << 10
+
+// HTTPProvider is the payment provider at PAYMENT_URL. Its errors carry
+// CodeValidation when the provider refused the request for good; all others
+// may pass.
+type HTTPProvider struct {
+	base   *url.URL
+	client *http.Client
+}
+
+// NewHTTPProvider returns the provider at base, an absolute http or https URL.
+func NewHTTPProvider(base string) (*HTTPProvider, error) {
+	u, err := url.Parse(base)
+	if err != nil {
+		return nil, fmt.Errorf("payment url: %w", err)
+	}
+	if !isWeb(u) {
+		return nil, fmt.Errorf("payment url %q is not an http or https URL", base)
+	}
+	return &HTTPProvider{base: u, client: newHTTPClient()}, nil
+}
+
+// newHTTPClient follows no redirects: a POST would silently become a GET.
+func newHTTPClient() *http.Client {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.MaxIdleConnsPerHost = 64
+	transport.MaxConnsPerHost = 256
+	transport.ResponseHeaderTimeout = providerTimeout
+	return &http.Client{
+		Transport:     transport,
+		Timeout:       providerTimeout,
+		CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse },
+	}
+}
+
+// Close closes connections that are idle.
+func (p *HTTPProvider) Close() { p.client.CloseIdleConnections() }
+
+type initiateRequest struct {
+	OrderID  uuid.UUID `json:"orderId"`
+	UserID   string    `json:"userId"`
+	Amount   int64     `json:"amount"` // minor units
+	Currency string    `json:"currency"`
+}
+
+type initiateAnswer struct {
+	PaymentID   string `json:"paymentId"`
+	PaymentLink string `json:"paymentLink"`
+}
+
+type refundRequest struct {
+	OrderID   uuid.UUID `json:"orderId"`
+	PaymentID string    `json:"paymentId"`
+	Reason    string    `json:"reason"`
+}
+
+// Initiate creates the order's payment and returns its id and the page where
+// the buyer pays. The order's id is the idempotency key: repeating the call
+// returns the first payment.
+func (p *HTTPProvider) Initiate(ctx context.Context, o order.Order) (paymentID, link string, err error) {
+	var a initiateAnswer
+	req := initiateRequest{OrderID: o.ID, UserID: o.UserID, Amount: o.Amount, Currency: o.Currency}
+	if err := p.post(ctx, "payments/initiate", o.ID.String(), req, &a); err != nil {
+		return "", "", fmt.Errorf("initiate payment: %w", err)
+	}
+	if err := a.validate(); err != nil {
+		return "", "", fmt.Errorf("initiate payment: %w", err)
+	}
+	return a.PaymentID, a.PaymentLink, nil
+}
+
+// Refund gives pay back. The payment's id makes the idempotency key, so
+// however often it is called the money is returned once.
+func (p *HTTPProvider) Refund(ctx context.Context, pay order.Payment, reason string) error {
+	req := refundRequest{OrderID: pay.OrderID, PaymentID: pay.ID, Reason: reason}
+	if err := p.post(ctx, "payments/refund", "refund-"+pay.ID, req, nil); err != nil {
+		return fmt.Errorf("refund payment: %w", err)
+	}
+	return nil
+}
+
+// validate keeps out of the database and of web pages what is no payment id
+// and no web address. A wrong answer may pass: it is often a proxy's.
+func (a initiateAnswer) validate() error {
+	if !order.ValidPaymentID(a.PaymentID) {
+		return fmt.Errorf("the provider's payment id %.40q is not valid", a.PaymentID)
+	}
+	if u, err := url.Parse(a.PaymentLink); err != nil || !isWeb(u) {
+		return fmt.Errorf("the provider's payment link %.80q is not an http or https URL", a.PaymentLink)
+	}
+	return nil
+}
+
+// post sends body as JSON and decodes the answer into answer unless it is nil.
+func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer any) error {
+	sent, err := json.Marshal(body)
+	if err != nil {
+		return err
+	}
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, p.base.JoinPath(path).String(), bytes.NewReader(sent))
+	if err != nil {
+		return err
+	}
+	req.Header.Set("Content-Type", "application/json")
+	req.Header.Set("Accept", "application/json")
+	req.Header.Set("Idempotency-Key", key)
+	resp, err := p.client.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	got, err := io.ReadAll(io.LimitReader(resp.Body, maxAnswer))
+	if err != nil {
+		return err
+	}
+	if err := checkStatus(resp); err != nil || answer == nil {
+		return err
+	}
+	return json.Unmarshal(got, answer)
+}
+
+// checkStatus tells answers that may be different next time from refusals:
+// of the 4xx only 408, 409 (the first request with this key is still being
+// worked on), 425 and 429 pass with time.
+func checkStatus(resp *http.Response) error {
+	switch code := resp.StatusCode; {
+	case code >= 200 && code < 300:
+		return nil
+	case code == http.StatusRequestTimeout, code == http.StatusConflict,
+		code == http.StatusTooEarly, code == http.StatusTooManyRequests,
+		code < 400, code >= 500:
+		return fmt.Errorf("the provider answered %s", resp.Status)
+	}
+	return order.Errorf(order.CodeValidation, "the provider refused the request: %s", resp.Status)
+}
+
+func isWeb(u *url.URL) bool {
+	return (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+}
+
+var _ Provider = (*HTTPProvider)(nil)

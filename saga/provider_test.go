@@ -1,0 +1,142 @@
+package saga
+
+import (
+	"context"
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// provider serves one answer to every request and keeps the last one.
+type provider struct {
+	*HTTPProvider
+	status int
+	answer string
+
+	path, key string
+	body      map[string]any
+}
+
+func newProvider(t *testing.T, status int, answer string) *provider {
+	t.Helper()
+	p := &provider{status: status, answer: answer}
+	server := httptest.NewServer(p)
+	t.Cleanup(server.Close)
+	var err error
+	if p.HTTPProvider, err = NewHTTPProvider(server.URL + "/api/"); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(p.Close)
+	return p
+}
+
+func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
+	p.path, p.key = r.Method+" "+r.URL.Path, r.Header.Get("Idempotency-Key")
+	if err := json.NewDecoder(r.Body).Decode(&p.body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	if p.status == http.StatusFound {
+		w.Header().Set("Location", "/elsewhere")
+	}
+	w.WriteHeader(p.status)
+	_, _ = w.Write([]byte(p.answer))
+}
+
+var testOrder = order.Order{
+	ID: uuid.MustParse("0190a0b0-0000-7000-8000-000000000001"), UserID: "u1", Amount: 3998, Currency: "EUR",
+}
+
+func TestInitiateSendsTheOrderUnderItsOwnKey(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, 200, `{"paymentId":"pay-1","paymentLink":"https://pay.example/1"}`)
+	id, link, err := p.Initiate(t.Context(), testOrder)
+	if err != nil || id != "pay-1" || link != "https://pay.example/1" {
+		t.Fatalf("got %q %q %v", id, link, err)
+	}
+	if p.path != "POST /api/payments/initiate" || p.key != testOrder.ID.String() {
+		t.Errorf("sent %s with key %s", p.path, p.key)
+	}
+	if p.body["orderId"] != testOrder.ID.String() || p.body["userId"] != "u1" || p.body["amount"] != 3998.0 || p.body["currency"] != "EUR" {
+		t.Errorf("sent %v", p.body)
+	}
+}
+
+func TestRefundSendsThePaymentUnderItsOwnKey(t *testing.T) {
+	t.Parallel()
+	p := newProvider(t, 204, "")
+	if err := p.Refund(t.Context(), order.Payment{ID: "pay-1", OrderID: testOrder.ID}, "late"); err != nil {
+		t.Fatal(err)
+	}
+	if p.path != "POST /api/payments/refund" || p.key != "refund-pay-1" {
+		t.Errorf("sent %s with key %s", p.path, p.key)
+	}
+	if p.body["orderId"] != testOrder.ID.String() || p.body["paymentId"] != "pay-1" || p.body["reason"] != "late" {
+		t.Errorf("sent %v", p.body)
+	}
+}
+
+func TestProviderErrorsAreSortedByWhetherTheyPass(t *testing.T) {
+	t.Parallel()
+	for status, permanent := range map[int]bool{
+		302: false, 400: true, 401: true, 404: true, 422: true,
+		408: false, 409: false, 425: false, 429: false, 500: false, 503: false,
+	} {
+		p := newProvider(t, status, "{}")
+		_, _, err := p.Initiate(t.Context(), testOrder)
+		if err == nil || order.Permanent(err) != permanent {
+			t.Errorf("%d: %v, permanent %v, want %v", status, err, order.Permanent(err), permanent)
+		}
+		if p.path != "POST /api/payments/initiate" {
+			t.Errorf("%d: followed to %s", status, p.path)
+		}
+	}
+}
+
+func TestAnswersThatAreNoPaymentAreRefused(t *testing.T) {
+	t.Parallel()
+	for name, answer := range map[string]string{
+		"empty":        ``,
+		"not JSON":     `<html>`,
+		"no id":        `{"paymentLink":"https://pay.example/1"}`,
+		"spaced id":    `{"paymentId":"a b","paymentLink":"https://pay.example/1"}`,
+		"long id":      `{"paymentId":"` + strings.Repeat("x", 201) + `","paymentLink":"https://pay.example/1"}`,
+		"no link":      `{"paymentId":"pay-1"}`,
+		"script link":  `{"paymentId":"pay-1","paymentLink":"javascript:alert(1)"}`,
+		"endless":      `{"paymentId":"pay-1","paymentLink":"https://pay.example/` + strings.Repeat("x", maxAnswer) + `"}`,
+		"host is gone": `{"paymentId":"pay-1","paymentLink":"https:///1"}`,
+	} {
+		_, _, err := newProvider(t, 200, answer).Initiate(t.Context(), testOrder)
+		if err == nil || order.Permanent(err) {
+			t.Errorf("%s: got %v, want an error that may pass", name, err)
+		}
+	}
+}
+
+func TestUnreachableProviderMayPass(t *testing.T) {
+	t.Parallel()
+	p, err := NewHTTPProvider("http://127.0.0.1:1")
+	if err != nil {
+		t.Fatal(err)
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), providerTimeout)
+	defer cancel()
+	if err := p.Refund(ctx, order.Payment{ID: "pay-1"}, ""); err == nil || order.Permanent(err) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestProviderURLMustBeWeb(t *testing.T) {
+	t.Parallel()
+	for _, base := range []string{"", "pay.example", "ftp://pay.example", "http://", "http://%"} {
+		if _, err := NewHTTPProvider(base); err == nil {
+			t.Errorf("%q was taken", base)
+		}
+	}
+}

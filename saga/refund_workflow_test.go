@@ -1,0 +1,85 @@
+package saga
+
+import (
+	"testing"
+	"time"
+
+	"order-service/order"
+)
+
+// refund runs one RefundWorkflow for payment "a" in the given state and
+// returns whether it says that the money was given back.
+func refund(t *testing.T, s *shop, state order.PaymentState) bool {
+	t.Helper()
+	id := s.accept()
+	p := s.pay(id, "a")
+	s.payments["a"].State = state
+	r := newRunOf(t, s, id)
+	r.ExecuteWorkflow(RefundWorkflow, Refund{Payment: p, Reason: "test"})
+	var done bool
+	if err := r.GetWorkflowResult(&done); err != nil {
+		t.Fatalf("workflow failed: %v", err)
+	}
+	return done
+}
+
+func TestRefundGivesBackOnlyWhatIsOwed(t *testing.T) {
+	t.Parallel()
+	for state, owed := range map[order.PaymentState]bool{
+		order.PaymentReceived:  true,
+		order.PaymentRefunding: true, // an earlier refund was cut off
+		order.PaymentApplied:   false,
+		order.PaymentRefunded:  false,
+		order.PaymentRefused:   false,
+		order.PaymentMismatch:  false,
+	} {
+		t.Run(string(state), func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			if done := refund(t, s, state); done != owed || (s.refunds["a"] == 1) != owed {
+				t.Errorf("given back: %v, %d times; owed: %v", done, s.refunds["a"], owed)
+			}
+			if want := state; !owed && s.paymentState("a") != want {
+				t.Errorf("state became %s", s.paymentState("a"))
+			}
+			if owed && s.paymentState("a") != order.PaymentRefunded {
+				t.Errorf("state is %s", s.paymentState("a"))
+			}
+		})
+	}
+}
+
+func TestRefundOutlivesOutages(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("MovePayment", 50, errDown)
+	s.fail("Refund", 5, order.Errorf(order.CodeValidation, "401")) // also a refusal may pass
+	if !refund(t, s, order.PaymentReceived) || s.refunds["a"] != 1 {
+		t.Errorf("given back %d times", s.refunds["a"])
+	}
+}
+
+func TestRefundThatIsNotRecordedIsClosedOnRetry(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.hooks["Refund"] = func() { s.fail("MovePayment", 20, errDown) }
+	if !refund(t, s, order.PaymentReceived) || s.paymentState("a") != order.PaymentRefunded {
+		t.Errorf("state is %s", s.paymentState("a"))
+	}
+}
+
+func TestOrderIsCancelledWhileARefundStillRuns(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Refund", 8, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.at("Finish", r.pays("a"))
+	r.at("Refund", func() {
+		if got := s.status(r.id); got != order.Cancelled {
+			t.Errorf("order is %s while the refund is tried", got)
+		}
+	})
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
+}

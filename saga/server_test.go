@@ -1,0 +1,469 @@
+package saga
+
+import (
+	"context"
+	"io"
+	"net"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	enumspb "go.temporal.io/api/enums/v1"
+	historypb "go.temporal.io/api/history/v1"
+	"google.golang.org/protobuf/encoding/protojson"
+
+	"order-service/order"
+)
+
+// patience is how long a test waits for what has to happen; it decides only
+// when a failing test gives up.
+const patience = time.Minute
+
+func temporalAddress(t *testing.T) string {
+	t.Helper()
+	address := os.Getenv("TEMPORAL_ADDRESS")
+	if address == "" {
+		t.Fatal("TEMPORAL_ADDRESS is not set; these tests need a Temporal server")
+	}
+	return address
+}
+
+// stand is a shop with a worker on a real Temporal server.
+type stand struct {
+	t *testing.T
+	*shop
+	client *Client
+	worker *Worker
+}
+
+func newStand(t *testing.T, s *shop, window time.Duration) *stand {
+	t.Helper()
+	return newStandAt(t, s, window, temporalAddress(t))
+}
+
+// newStandAt does not start the worker.
+func newStandAt(t *testing.T, s *shop, window time.Duration, address string) *stand {
+	t.Helper()
+	c, err := Dial(Config{
+		Address: address, Namespace: "default", TaskQueue: "test-" + uuid.NewString(),
+		PaymentTimeout: window, Log: zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
+	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, s.deps())}
+	t.Cleanup(c.Close)
+	t.Cleanup(st.worker.Stop)
+	return st
+}
+
+func (s *stand) order(id uuid.UUID) order.Order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return *s.orders[id]
+}
+
+func (s *stand) start(id uuid.UUID) {
+	s.t.Helper()
+	if err := s.client.Start(s.t.Context(), s.order(id).Reservation()); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// reached returns a channel that is closed when an order's progress to status
+// has been published. Call it before the workflow starts.
+func (s *stand) reached(status order.Status) <-chan struct{} {
+	done := make(chan struct{})
+	s.hooks["Published "+string(status)] = func() { close(done) }
+	return done
+}
+
+func (s *stand) wait(done <-chan struct{}) {
+	s.t.Helper()
+	select {
+	case <-done:
+	case <-time.After(patience):
+		s.t.Fatal("it did not happen")
+	}
+}
+
+// ended waits for a workflow to complete and decodes its result.
+func (s *stand) ended(workflowID string, result any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
+	defer cancel()
+	if err := s.client.temporal.GetWorkflow(ctx, workflowID, "").Get(ctx, result); err != nil {
+		s.t.Fatalf("%s: %v", workflowID, err)
+	}
+}
+
+func (s *stand) ends(id uuid.UUID, want order.Status) {
+	s.t.Helper()
+	var got order.Status
+	s.ended(orderWorkflowID(id), &got)
+	if got != want || s.status(id) != want {
+		s.t.Fatalf("workflow says %s, order is %s; want %s", got, s.status(id), want)
+	}
+}
+
+// record writes the history of a workflow for TestReplay when asked to.
+func (s *stand) record(workflowID, name string) {
+	s.t.Helper()
+	if os.Getenv("RECORD_HISTORIES") != "1" {
+		return
+	}
+	var h historypb.History
+	for events := s.client.temporal.GetWorkflowHistory(s.t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+		e, err := events.Next()
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		h.Events = append(h.Events, e)
+	}
+	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(&h)
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	text = regexp.MustCompile(`("identity": *)"[^"]*"`).ReplaceAll(text, []byte(`$1"worker"`)) // no host names
+	if err := os.WriteFile(filepath.Join("testdata", "histories", name+".json"), append(text, '\n'), 0o644); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+func TestServerConfirmsPaidOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	p := s.pay(id, "a-"+id.String())
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	s.record(orderWorkflowID(id), "confirmed")
+
+	s.start(id) // delivered again by Kafka
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); order.CodeOf(err) != order.CodeConflict {
+		t.Errorf("payment for an ended saga: %v", err)
+	}
+	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "b", ""); order.CodeOf(err) != order.CodeConflict {
+		t.Errorf("decline for an ended saga: %v", err)
+	}
+	if err := s.client.Cancel(t.Context(), s.order(id)); err != nil {
+		t.Errorf("cancel of an ended saga: %v", err)
+	}
+	s.ends(id, order.Confirmed) // still
+}
+
+func TestServerTimesOutUnpaidOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Second)
+	id := s.accept()
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Failed)
+	s.record(orderWorkflowID(id), "timeout")
+}
+
+func TestServerFailsSoldOutOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(0), time.Hour)
+	id := s.accept()
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Failed)
+	s.record(orderWorkflowID(id), "sold-out")
+}
+
+func TestServerFailsDeclinedOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "a", "no funds"); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Failed)
+	s.record(orderWorkflowID(id), "declined")
+}
+
+func TestServerCancelsWaitingOrderAndRefundsWhatCameLate(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	p := s.pay(id, "late-"+id.String())
+	pending := s.reached(order.PaymentPending)
+	s.hooks["Finish"] = func() {
+		if err := s.client.PaymentReceived(context.Background(), s.order(id), p); err != nil {
+			t.Error(err)
+		}
+	}
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	if err := s.client.Cancel(t.Context(), s.order(id)); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Cancelled)
+	var refunded bool
+	s.ended(refundWorkflowID(p.ID), &refunded)
+	if !refunded || s.refunds[p.ID] != 1 {
+		t.Errorf("refunded %v, %d times", refunded, s.refunds[p.ID])
+	}
+	s.record(orderWorkflowID(id), "cancelled")
+	s.record(refundWorkflowID(p.ID), "refund")
+
+	if err := s.client.Refund(t.Context(), p); err != nil { // the webhook asks, too
+		t.Fatal(err)
+	}
+	s.ended(refundWorkflowID(p.ID), &refunded)
+	if s.refunds[p.ID] != 1 {
+		t.Errorf("refunded %d times", s.refunds[p.ID])
+	}
+}
+
+func TestServerCancelsOrderThatNobodyStarted(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	if err := s.client.Cancel(t.Context(), s.order(id)); err != nil {
+		t.Fatal(err)
+	}
+	s.worker.Start()
+	s.ends(id, order.Cancelled)
+	s.record(orderWorkflowID(id), "cancelled-unstarted")
+}
+
+func TestServerUsesPaymentThatCameBeforeTheStart(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	p := s.pay(id, "early-"+id.String())
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
+		t.Fatal(err)
+	}
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Confirmed)
+	s.record(orderWorkflowID(id), "paid-early")
+}
+
+func TestServerFailsOrderWhenProviderStaysUnreachable(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	s.fail("Initiate", 1000, errDown)
+	s.worker.steps.patience = time.Second
+	id := s.accept()
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Failed)
+	if got := s.order(id).FailureReason; got != order.PaymentUnavailable {
+		t.Errorf("reason is %s", got)
+	}
+	if tried := 1000 - len(s.faults["Initiate"]); tried != initiateAttempts {
+		t.Errorf("tried %d times, want %d: the server counts from the first schedule", tried, initiateAttempts)
+	}
+	s.record(orderWorkflowID(id), "provider-unreachable")
+}
+
+// The seventh failure of a step leaves the worker and waits on the server.
+func TestServerWaitsOutALongOutage(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(0), time.Hour)
+	s.fail("Reserve", 7, errDown)
+	id := s.accept()
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Failed)
+	s.record(orderWorkflowID(id), "outage")
+}
+
+func TestServerRefundLeavesAppliedPaymentAlone(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	p := s.pay(id, "applied-"+id.String())
+	s.payments[p.ID].State = order.PaymentApplied
+	s.worker.Start()
+	if err := s.client.Refund(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	refunded := true
+	s.ended(refundWorkflowID(p.ID), &refunded)
+	if refunded || s.refunds[p.ID] != 0 {
+		t.Errorf("refunded %v, %d times", refunded, s.refunds[p.ID])
+	}
+}
+
+func TestServerHandsOrderToAnotherWorker(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	s.worker.Stop()
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, "a-"+id.String())); err != nil {
+		t.Fatal(err)
+	}
+	next := NewWorker(s.client, s.deps())
+	defer next.Stop()
+	next.Start()
+	s.ends(id, order.Confirmed)
+}
+
+func TestServerKnowsWhichSagasExist(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	if known, err := s.client.Exists(t.Context(), id); known || err != nil {
+		t.Errorf("before the start: %v %v", known, err)
+	}
+	s.start(id)
+	if known, err := s.client.Exists(t.Context(), id); !known || err != nil {
+		t.Errorf("after the start: %v %v", known, err)
+	}
+}
+
+func TestServerAnswersPing(t *testing.T) {
+	t.Parallel()
+	if err := newStand(t, newShop(1), time.Hour).client.Ping(t.Context()); err != nil {
+		t.Error(err)
+	}
+}
+
+func TestMissingNamespaceIsNamedAndRetryable(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	s.client.cfg.Namespace = "no-such-namespace"
+	err := s.client.Ping(t.Context())
+	if order.CodeOf(err) != order.CodeUnavailable || !strings.Contains(err.Error(), `"no-such-namespace" does not exist`) {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestClientSaysUnavailableWhileTemporalIsDown(t *testing.T) {
+	t.Parallel()
+	s := newStandAt(t, newShop(1), time.Hour, "127.0.0.1:1")
+	ctx, cancel := context.WithTimeout(t.Context(), time.Second)
+	defer cancel()
+	o := s.order(s.accept())
+	for name, err := range map[string]error{
+		"ping":   s.client.Ping(ctx),
+		"start":  s.client.Start(ctx, o.Reservation()),
+		"cancel": s.client.Cancel(ctx, o),
+		"pay":    s.client.PaymentReceived(ctx, o, order.Payment{ID: "a"}),
+		"refund": s.client.Refund(ctx, order.Payment{ID: "a"}),
+	} {
+		if order.CodeOf(err) != order.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+	}
+}
+
+// The worker starts while Temporal is away, begins when it comes, and stops
+// at once when told to.
+func TestWorkerWaitsForTemporal(t *testing.T) {
+	t.Parallel()
+	gate := newLine(t, temporalAddress(t))
+	s := newStandAt(t, newShop(0), time.Hour, gate.address)
+	id := s.accept()
+	s.worker.Start()
+	s.wait(gate.refusedOnce)
+	gate.open()
+	deadline := time.Now().Add(patience)
+	for s.client.Start(t.Context(), s.order(id).Reservation()) != nil && time.Now().Before(deadline) {
+	}
+	s.ends(id, order.Failed)
+	s.worker.Stop()
+	s.worker.Stop()
+}
+
+func TestWorkerStopsWhileTemporalIsAway(t *testing.T) {
+	t.Parallel()
+	s := newStandAt(t, newShop(0), time.Hour, "127.0.0.1:1")
+	s.worker.Start()
+	s.worker.Stop()
+}
+
+// line is a TCP line to a server that is cut until it is opened.
+type line struct {
+	address     string
+	refusedOnce chan struct{}
+
+	server string
+	mu     sync.Mutex
+	opened bool
+}
+
+func newLine(t *testing.T, server string) *line {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := &line{address: l.Addr().String(), refusedOnce: make(chan struct{}), server: server}
+	var serving sync.WaitGroup
+	serving.Go(func() { out.serve(l, &serving) })
+	t.Cleanup(func() { _ = l.Close(); serving.Wait() })
+	return out
+}
+
+func (l *line) open() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.opened = true
+}
+
+func (l *line) isOpen() bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.opened
+}
+
+func (l *line) serve(in net.Listener, serving *sync.WaitGroup) {
+	refused := sync.OnceFunc(func() { close(l.refusedOnce) })
+	for {
+		conn, err := in.Accept()
+		if err != nil {
+			return
+		}
+		if !l.isOpen() {
+			_ = conn.Close()
+			refused()
+			continue
+		}
+		serving.Go(func() { l.join(conn) })
+	}
+}
+
+// join copies both ways until either side closes.
+func (l *line) join(client net.Conn) {
+	server, err := net.Dial("tcp", l.server)
+	if err != nil {
+		_ = client.Close()
+		return
+	}
+	var both sync.WaitGroup
+	pipe := func(to, from net.Conn) {
+		_, _ = io.Copy(to, from)
+		_ = to.Close()
+		_ = from.Close()
+	}
+	both.Go(func() { pipe(server, client) })
+	both.Go(func() { pipe(client, server) })
+	both.Wait()
+}

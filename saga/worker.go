@@ -1,0 +1,123 @@
+package saga
+
+import (
+	"context"
+	"fmt"
+	"math/rand/v2"
+	"sync"
+	"time"
+
+	"go.temporal.io/sdk/worker"
+)
+
+// How one process works. Order workflows are short bursts of waiting for
+// Postgres, so many run at once; pollers are few because each asks for the
+// next task as soon as it has handed on the last.
+const (
+	workflowPollers = 8
+	activityPollers = 4
+	concurrentTasks = 1000 // workflow tasks, local activities, provider calls: of each
+	// cachedWorkflows bounds memory, 20 to 50 KiB each. An order that falls out
+	// is replayed from its twenty-odd events when its payment comes.
+	cachedWorkflows = 2000
+	// stopTimeout applies to workflow tasks, local activities and provider
+	// calls one after the other; what is cut off runs again elsewhere.
+	stopTimeout = 3 * time.Second
+	// deadlock is how long workflow code may run without yielding. The SDK's
+	// second is too little on a machine short of CPU.
+	deadlock = 5 * time.Second
+
+	restartFirst = 500 * time.Millisecond
+	restartMax   = 15 * time.Second
+)
+
+// Worker runs the workflows and activities of a task queue.
+type Worker struct {
+	client  *Client
+	steps   *activities
+	ctx     context.Context // done when Stop was called
+	cancel  context.CancelFunc
+	running sync.WaitGroup
+}
+
+// NewWorker returns a Worker on c's task queue. Start starts it.
+func NewWorker(c *Client, d Deps) *Worker {
+	// The SDK keeps one cache for all workers of a process; this is its size.
+	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
+	ctx, cancel := context.WithCancel(context.Background())
+	return &Worker{
+		client: c,
+		steps:  &activities{Deps: d, log: c.cfg.Log, now: time.Now, patience: initiatePatience},
+		ctx:    ctx,
+		cancel: cancel,
+	}
+}
+
+// Start begins to work in the background and keeps at it until Stop: while
+// Temporal or its namespace is missing it logs so and tries again.
+func (w *Worker) Start() { w.running.Go(w.run) }
+
+// Stop takes no more tasks, lets those in hand end, and returns when all has
+// stopped. It may be called more than once.
+func (w *Worker) Stop() {
+	w.cancel()
+	w.running.Wait()
+}
+
+// run keeps an SDK worker running. One that failed cannot be started again, so
+// each attempt has a new one.
+func (w *Worker) run() {
+	for wait := restartFirst; w.ctx.Err() == nil; wait = min(2*wait, restartMax) {
+		began := time.Now()
+		err := w.serve()
+		if w.ctx.Err() != nil {
+			return
+		}
+		if time.Since(began) > restartMax {
+			wait = restartFirst
+		}
+		pause := wait/2 + rand.N(wait/2)
+		w.client.cfg.Log.Warn().Err(err).Dur("retryIn", pause).Msg("the saga worker is not running")
+		select {
+		case <-w.ctx.Done():
+		case <-time.After(pause):
+		}
+	}
+}
+
+// serve runs one SDK worker until Stop, which is no error, or until it fails.
+func (w *Worker) serve() error {
+	if err := w.client.Ping(w.ctx); err != nil {
+		return err
+	}
+	fatal := make(chan error, 1)
+	sdk := worker.New(w.client.temporal, w.client.cfg.TaskQueue, options(fatal))
+	sdk.RegisterWorkflow(OrderWorkflow)
+	sdk.RegisterWorkflow(RefundWorkflow)
+	sdk.RegisterActivity(w.steps)
+	defer sdk.Stop()
+	if err := sdk.Start(); err != nil {
+		return fmt.Errorf("start: %w", err)
+	}
+	select {
+	case <-w.ctx.Done():
+		return nil
+	case err := <-fatal:
+		return fmt.Errorf("worker failed: %w", err)
+	}
+}
+
+// options hands a fatal error of the worker, such as a deleted namespace, to
+// the channel, which must have room for it.
+func options(fatal chan<- error) worker.Options {
+	return worker.Options{
+		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
+		MaxConcurrentActivityTaskPollers:        activityPollers,
+		MaxConcurrentWorkflowTaskExecutionSize:  concurrentTasks,
+		MaxConcurrentLocalActivityExecutionSize: concurrentTasks,
+		MaxConcurrentActivityExecutionSize:      concurrentTasks,
+		WorkerStopTimeout:                       stopTimeout,
+		DeadlockDetectionTimeout:                deadlock,
+		OnFatalError:                            func(err error) { fatal <- err },
+	}
+}
