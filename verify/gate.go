@@ -1,0 +1,117 @@
+package verify
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"time"
+
+	"order-service/order"
+)
+
+const (
+	gatePause = 250 * time.Millisecond // between two looks at the products that disagree
+	gateQuiet = 3 * time.Second        // a ledger unchanged for this long has been published by the gate's every-second sync
+)
+
+// suspect is a product whose gate disagrees with its ledger.
+type suspect struct {
+	version int64
+	since   time.Time // when version was first read
+	detail  string
+}
+
+type disagreements struct{ findings, notices []order.Finding }
+
+// gateDisagreements compares each product's ledger with the gate until all
+// agree or settle has passed. What then disagrees is a finding, or, where the
+// ledger itself has been moving until now, a notice: a shop at work is never
+// quiet enough to compare.
+func gateDisagreements(ctx context.Context, deps Deps, products []order.Product, settle time.Duration) (disagreements, error) {
+	deadline := time.Now().Add(settle)
+	suspects, err := compareAll(ctx, deps.Gate, products, nil)
+	for err == nil && len(suspects) > 0 && time.Now().Before(deadline) {
+		if err = pause(ctx); err != nil {
+			break
+		}
+		if products, err = deps.Audit.Products(ctx); err != nil {
+			err = fmt.Errorf("read the products again: %w", err)
+			break
+		}
+		suspects, err = compareAll(ctx, deps.Gate, products, suspects)
+	}
+	if err != nil {
+		return disagreements{}, err
+	}
+	return judge(suspects, time.Now()), nil
+}
+
+// compareAll compares the products, or, on a second look, those among them
+// that were suspects.
+func compareAll(ctx context.Context, gate Gate, products []order.Product, before map[string]suspect) (map[string]suspect, error) {
+	suspects := make(map[string]suspect)
+	for _, p := range products {
+		last, suspected := before[p.ID]
+		if before != nil && !suspected {
+			continue
+		}
+		stock, known, err := gate.Stock(ctx, p.ID)
+		if err != nil {
+			return nil, fmt.Errorf("read product %s in the gate: %w", p.ID, err)
+		}
+		detail := compare(p, stock, known)
+		if detail == "" {
+			continue
+		}
+		if !suspected || last.version != p.Version {
+			last = suspect{version: p.Version, since: time.Now()}
+		}
+		last.detail = detail
+		suspects[p.ID] = last
+	}
+	return suspects, nil
+}
+
+// compare says how the gate disagrees with p, or "".
+func compare(p order.Product, gate order.GateStock, known bool) string {
+	if !known {
+		return "the gate does not have the product"
+	}
+	var wrong []string
+	check := func(what string, got, want int64) {
+		if got != want {
+			wrong = append(wrong, fmt.Sprintf("%s %d instead of %d", what, got, want))
+		}
+	}
+	check("version", gate.Version, p.Version)
+	check("available", gate.Available, p.Ledger.Available)
+	check("held", gate.Held, 0)
+	if len(wrong) == 0 {
+		return ""
+	}
+	return "the gate has " + strings.Join(wrong, ", ")
+}
+
+func judge(suspects map[string]suspect, now time.Time) (d disagreements) {
+	for id, s := range suspects {
+		f := order.Finding{Invariant: "I2", Subject: id, Detail: s.detail}
+		if now.Sub(s.since) < gateQuiet {
+			f.Detail += "; the ledger is still changing, compare once quiet"
+			d.notices = append(d.notices, f)
+			continue
+		}
+		d.findings = append(d.findings, f)
+	}
+	return d
+}
+
+func pause(ctx context.Context) error {
+	timer := time.NewTimer(gatePause)
+	defer timer.Stop()
+	select {
+	case <-timer.C:
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
