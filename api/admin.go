@@ -1,0 +1,116 @@
+package api
+
+import (
+	"context"
+	"strings"
+
+	"github.com/gofiber/fiber/v2"
+
+	"order-service/order"
+)
+
+// adminView is a product with what only administrators see.
+type adminView struct {
+	productView
+	PerUserLimit int        `json:"perUserLimit,omitempty"`
+	Ledger       ledgerView `json:"ledger"`
+}
+
+type ledgerView struct {
+	Total     int64 `json:"total"`
+	Available int64 `json:"available"`
+	Reserved  int64 `json:"reserved"`
+	Confirmed int64 `json:"confirmed"`
+}
+
+func (s *Server) adminProduct(c *fiber.Ctx) error {
+	return s.administer(c, s.deps.Products.Product)
+}
+
+// putProduct answers PUT /admin/products/:id, which creates or replaces.
+func (s *Server) putProduct(c *fiber.Ctx) error {
+	return s.administer(c, func(ctx context.Context, id string) (order.Product, error) {
+		p, err := readProduct(c, id)
+		if err != nil {
+			return p, err
+		}
+		p, err = s.deps.Products.PutProduct(ctx, p)
+		return p, s.published(ctx, id, err)
+	})
+}
+
+func readProduct(c *fiber.Ctx, id string) (order.Product, error) {
+	b, err := readBody(c, maxBody)
+	if err != nil {
+		return order.Product{}, err
+	}
+	p := order.Product{
+		ID: id, Name: b.text("name"), UnitPrice: b.integer("unitPrice"), Currency: b.text("currency"),
+		Ledger:   order.Ledger{Total: b.integer("stock")},
+		StartsAt: b.optionalTime("startsAt"), EndsAt: b.optionalTime("endsAt"),
+	}
+	if limit := b.optionalInteger("perUserLimit"); limit != nil {
+		p.PerUserLimit = int(*limit)
+	}
+	return p, b.check(p.Validate())
+}
+
+// restock answers POST /admin/products/:id/restock, which adds units.
+func (s *Server) restock(c *fiber.Ctx) error {
+	return s.administer(c, func(ctx context.Context, id string) (order.Product, error) {
+		b, err := readBody(c, maxBody)
+		if err != nil {
+			return order.Product{}, err
+		}
+		key, err := idempotencyKey(c)
+		if err != nil {
+			return order.Product{}, err
+		}
+		quantity := b.integer("quantity")
+		if err := b.check(validRestock(quantity)); err != nil {
+			return order.Product{}, err
+		}
+		p, err := s.deps.Products.Restock(ctx, id, quantity, key)
+		return p, s.published(ctx, id, err)
+	})
+}
+
+func validRestock(quantity int64) error {
+	if quantity < 1 || quantity > order.MaxStock {
+		return order.Invalid("quantity", "must be from 1 to 10^12")
+	}
+	return nil
+}
+
+// administer lets an administrator do what do does with the product of the
+// path, and answers with the product. The id is a copy.
+func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string) (order.Product, error)) error {
+	if _, err := s.caller(c, roleAdmin); err != nil {
+		return err
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	p, err := do(ctx, strings.Clone(c.Params("id")))
+	if err != nil {
+		return err
+	}
+	view := adminView{PerUserLimit: p.PerUserLimit, Ledger: ledgerView(p.Ledger)}
+	if err := s.atGate(ctx, &p); err != nil {
+		s.outages.Warn().Err(err).Msg("the gate cannot be read; the product shows the ledger")
+	}
+	view.productView = viewProduct(p)
+	return c.JSON(view)
+}
+
+// published brings a successful write to the gate at once. When that fails the
+// write still stands, and the gate's own sync brings it within a second.
+func (s *Server) published(ctx context.Context, id string, err error) error {
+	if err != nil {
+		return err
+	}
+	s.products.forget()
+	if err := s.deps.GateSync.Now(ctx, id); err != nil {
+		s.outages.Warn().Err(err).Str("product", id).Msg("written, but not yet at the gate")
+	}
+	return nil
+}

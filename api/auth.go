@@ -1,0 +1,207 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net/http"
+	"strings"
+	"time"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/MicahParks/keyfunc/v3"
+	"github.com/gofiber/fiber/v2"
+	"github.com/golang-jwt/jwt/v5"
+	"github.com/rs/zerolog"
+	"golang.org/x/time/rate"
+
+	"order-service/order"
+)
+
+// JWTConfig says which access tokens are believed (RFC 7519).
+type JWTConfig struct {
+	Secret   string // HS256; empty: no such tokens
+	JWKSURL  string // RS256, ES256 and EdDSA keys (RFC 7517); empty: no such tokens
+	Issuer   string // required iss
+	Audience string // required aud; empty: not checked
+}
+
+// role is a word in a token's roles claim.
+type role string
+
+const (
+	roleUser  role = "ROLE_USER"
+	roleAdmin role = "ROLE_ADMIN"
+)
+
+// streamCookie carries the token of requests that cannot send a header.
+const streamCookie = "access_token"
+
+const (
+	clockSkew   = 5 * time.Second
+	maxUserID   = 128 // bytes
+	jwksTimeout = 5 * time.Second
+	jwksRefresh = time.Minute
+)
+
+// caller is who a valid token speaks for.
+type caller struct {
+	userID  string
+	roles   []role
+	expires time.Time
+}
+
+func (c caller) has(wanted role) bool {
+	for _, r := range c.roles {
+		if r == wanted {
+			return true
+		}
+	}
+	return false
+}
+
+// claims are the parts of a token that are read. The user is userId, else sub.
+type claims struct {
+	jwt.RegisteredClaims
+	UserID string `json:"userId"`
+	Roles  []role `json:"roles"`
+}
+
+func (c claims) user() string {
+	if c.UserID != "" {
+		return c.UserID
+	}
+	return c.Subject
+}
+
+// authenticator turns a token into a caller.
+type authenticator struct {
+	parser *jwt.Parser
+	secret []byte
+	keys   keyfunc.Keyfunc // nil without a JWKS URL
+	http   *http.Client    // fetches the key set; nil without a JWKS URL
+}
+
+// newAuthenticator fetches the key set once and keeps it fresh until ctx is
+// done. An unreachable key server does not fail the start: the set is fetched
+// again every minute, and when a token names a key that is not known.
+func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (*authenticator, error) {
+	a := &authenticator{secret: []byte(cfg.Secret)}
+	var methods []string
+	if cfg.Secret != "" {
+		methods = append(methods, jwt.SigningMethodHS256.Alg())
+	}
+	if cfg.JWKSURL != "" {
+		methods = append(methods, jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg())
+		if err := a.fetchKeys(ctx, cfg.JWKSURL, log); err != nil {
+			return nil, err
+		}
+	}
+	options := []jwt.ParserOption{
+		jwt.WithValidMethods(methods), jwt.WithExpirationRequired(),
+		jwt.WithIssuer(cfg.Issuer), jwt.WithLeeway(clockSkew),
+	}
+	if len(methods) == 0 || cfg.Issuer == "" {
+		return nil, errors.New("tokens need a secret or a key set, and an issuer")
+	}
+	if cfg.Audience != "" {
+		options = append(options, jwt.WithAudience(cfg.Audience))
+	}
+	a.parser = jwt.NewParser(options...)
+	return a, nil
+}
+
+func (a *authenticator) fetchKeys(ctx context.Context, url string, log zerolog.Logger) (err error) {
+	a.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+	a.keys, err = keyfunc.NewDefaultOverrideCtx(ctx, []string{url}, keyfunc.Override{
+		Client:          a.http,
+		HTTPTimeout:     jwksTimeout,
+		RefreshInterval: jwksRefresh,
+		// Tokens that name unknown keys may cause one fetch in ten seconds, and
+		// none waits for another's turn: forged ones must not hold up requests.
+		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1),
+		RateLimitWaitMax:  jwksTimeout / 2,
+		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
+			return func(_ context.Context, err error) { log.Warn().Err(err).Msg("the JWT key set cannot be fetched") }
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("JWT key set: %w", err)
+	}
+	return nil
+}
+
+// close gives up idle connections; the context of newAuthenticator ends the rest.
+func (a *authenticator) close() {
+	if a.http != nil {
+		a.http.CloseIdleConnections()
+	}
+}
+
+// key returns the key for a token by the kind of its algorithm, so that a
+// public key can never serve as an HMAC secret.
+func (a *authenticator) key(token *jwt.Token) (any, error) {
+	if _, symmetric := token.Method.(*jwt.SigningMethodHMAC); symmetric {
+		return a.secret, nil
+	}
+	return a.keys.Keyfunc(token)
+}
+
+// authenticate returns the token's caller, or CodeUnauthenticated.
+func (a *authenticator) authenticate(token string) (caller, error) {
+	if token == "" {
+		return caller{}, order.Errorf(order.CodeUnauthenticated, "An access token is required.")
+	}
+	var c claims
+	if _, err := a.parser.ParseWithClaims(token, &c, a.key); err != nil {
+		return caller{}, order.Wrap(err, order.CodeUnauthenticated, "The access token is expired or not valid.")
+	}
+	if !validUserID(c.user()) {
+		return caller{}, order.Errorf(order.CodeUnauthenticated, "The access token names no usable user.")
+	}
+	return caller{userID: c.user(), roles: c.Roles, expires: c.ExpiresAt.Time}, nil
+}
+
+// validUserID keeps out what a database or a log line could not hold.
+func validUserID(id string) bool {
+	return id != "" && len(id) <= maxUserID && utf8.ValidString(id) && strings.IndexFunc(id, unicode.IsControl) < 0
+}
+
+// caller authenticates a request by its Authorization header (RFC 6750) and
+// requires one of roles. Errors: CodeUnauthenticated, CodeForbidden.
+func (s *Server) caller(c *fiber.Ctx, roles ...role) (caller, error) {
+	return s.callerBy(bearer(c), roles...)
+}
+
+// streamCaller is caller for a GET stream, which may carry the token in the
+// cookie instead: EventSource cannot send headers. Nothing that changes state
+// may use it, or other sites could act for the user.
+func (s *Server) streamCaller(c *fiber.Ctx, roles ...role) (caller, error) {
+	token := bearer(c)
+	if token == "" {
+		token = c.Cookies(streamCookie)
+	}
+	return s.callerBy(token, roles...)
+}
+
+func (s *Server) callerBy(token string, roles ...role) (caller, error) {
+	who, err := s.auth.authenticate(token)
+	if err != nil {
+		return caller{}, err
+	}
+	for _, r := range roles {
+		if who.has(r) {
+			return who, nil
+		}
+	}
+	return caller{}, order.Errorf(order.CodeForbidden, "The access token has none of the roles that may do this.")
+}
+
+func bearer(c *fiber.Ctx) string {
+	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+	if !strings.EqualFold(scheme, "Bearer") {
+		return ""
+	}
+	return strings.TrimSpace(token)
+}

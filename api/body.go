@@ -1,0 +1,273 @@
+package api
+
+import (
+	"bytes"
+	"encoding/json"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+	"unicode/utf8"
+
+	"github.com/gofiber/fiber/v2"
+
+	"order-service/order"
+)
+
+// Limits of what a request may carry, in bytes.
+const (
+	maxBody    = 64 << 10
+	maxOrder   = 8 << 10
+	maxHeaders = 8 << 10
+)
+
+// body is a request's flat JSON object, taken apart by name. It is stricter
+// than encoding/json: names match exactly, none may be given twice, and
+// nothing is coerced, rounded or repaired. Text that is not one JSON object
+// in UTF-8 is malformed; a field that is wrong is noted, so that a client
+// hears of all of them at once.
+type body struct {
+	members  []member
+	problems []order.FieldError
+}
+
+type member struct {
+	name  string
+	value []byte // raw JSON
+	read  bool
+}
+
+// readBody parses the request's body. Errors: CodeTooLarge above limit bytes,
+// CodeUnsupportedMediaType, CodeMalformedJSON.
+func readBody(c *fiber.Ctx, limit int) (*body, error) {
+	raw := c.BodyRaw() // Body would inflate it, past any limit
+	if len(raw) > limit {
+		return nil, order.Errorf(order.CodeTooLarge, "The body is larger than %d bytes.", limit)
+	}
+	if !isJSON(c.Get(fiber.HeaderContentType)) || !isIdentity(c.Get(fiber.HeaderContentEncoding)) {
+		return nil, order.Errorf(order.CodeUnsupportedMediaType, "The body must be application/json, not compressed.")
+	}
+	return parseBody(raw)
+}
+
+func isJSON(contentType string) bool {
+	media, _, _ := strings.Cut(contentType, ";")
+	return strings.EqualFold(strings.TrimSpace(media), fiber.MIMEApplicationJSON)
+}
+
+func isIdentity(encoding string) bool {
+	return encoding == "" || strings.EqualFold(encoding, "identity")
+}
+
+func parseBody(raw []byte) (*body, error) {
+	if !utf8.Valid(raw) || !json.Valid(raw) {
+		return nil, order.Errorf(order.CodeMalformedJSON, "The body is not JSON in UTF-8.")
+	}
+	raw = bytes.TrimLeft(raw, " \t\r\n")
+	if raw[0] != '{' {
+		return nil, order.Errorf(order.CodeMalformedJSON, "The body must be a JSON object.")
+	}
+	b := &body{members: make([]member, 0, 4)}
+	if nul := b.split(raw); nul {
+		return nil, order.Errorf(order.CodeMalformedJSON, "The body contains a NUL character.")
+	}
+	return b, nil
+}
+
+// split lists the members of the object in raw, which must be valid JSON. It
+// reports whether any string in it contains an escaped NUL; Postgres cannot
+// store one.
+func (b *body) split(raw []byte) (nul bool) {
+	rest := skipSpace(raw[1:])
+	for rest[0] != '}' {
+		end, bad := stringEnd(rest)
+		nul = nul || bad
+		name := unquote(rest[:end])
+		rest = skipSpace(rest[end:])
+		rest = skipSpace(rest[1:]) // the colon
+		end, bad = valueEnd(rest)
+		nul = nul || bad
+		b.add(name, bytes.TrimRight(rest[:end], " \t\r\n"))
+		if rest = rest[end:]; rest[0] == ',' {
+			rest = skipSpace(rest[1:])
+		}
+	}
+	return nul
+}
+
+func (b *body) add(name string, value []byte) {
+	if b.find(name) != nil {
+		b.wrong(name, "is given twice")
+		return
+	}
+	b.members = append(b.members, member{name: name, value: value})
+}
+
+func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
+
+// stringEnd returns the length of the string that raw begins with.
+func stringEnd(raw []byte) (end int, nul bool) {
+	for i := 1; ; i++ {
+		switch raw[i] {
+		case '"':
+			return i + 1, nul
+		case '\\':
+			nul = nul || bytes.HasPrefix(raw[i+1:], []byte("u0000"))
+			i++
+		}
+	}
+}
+
+// valueEnd returns the length of the value that raw begins with: it ends at
+// the comma or brace of the object around it.
+func valueEnd(raw []byte) (end int, nul bool) {
+	for i, depth := 0, 0; ; i++ {
+		switch raw[i] {
+		case '"':
+			length, bad := stringEnd(raw[i:])
+			nul = nul || bad
+			i += length - 1
+		case '{', '[':
+			depth++
+		case '}', ']':
+			if depth == 0 {
+				return i, nul
+			}
+			depth--
+		case ',':
+			if depth == 0 {
+				return i, nul
+			}
+		}
+	}
+}
+
+// unquote returns the text of a valid JSON string, in memory of its own.
+func unquote(raw []byte) string {
+	if bytes.IndexByte(raw, '\\') < 0 {
+		return string(raw[1 : len(raw)-1])
+	}
+	var text string
+	_ = json.Unmarshal(raw, &text) // known to be valid
+	return text
+}
+
+func (b *body) find(name string) *member {
+	for i := range b.members {
+		if b.members[i].name == name {
+			return &b.members[i]
+		}
+	}
+	return nil
+}
+
+// take returns the raw value of a field; nil when it is absent or null.
+func (b *body) take(name string) []byte {
+	m := b.find(name)
+	if m == nil {
+		return nil
+	}
+	m.read = true
+	if string(m.value) == "null" {
+		return nil
+	}
+	return m.value
+}
+
+func (b *body) wrong(name, message string) {
+	b.problems = append(b.problems, order.FieldError{Field: name, Message: message})
+}
+
+// text returns a required string.
+func (b *body) text(name string) string {
+	if b.take(name) == nil {
+		b.wrong(name, "is required")
+	}
+	return b.optionalText(name)
+}
+
+// optionalText returns a string, or "" when there is none.
+func (b *body) optionalText(name string) string {
+	raw := b.take(name)
+	if raw == nil {
+		return ""
+	}
+	if raw[0] != '"' {
+		b.wrong(name, "must be a string")
+		return ""
+	}
+	return unquote(raw)
+}
+
+// integer returns a required whole number.
+func (b *body) integer(name string) int64 {
+	n := b.optionalInteger(name)
+	if n == nil {
+		b.wrong(name, "is required")
+		return 0
+	}
+	return *n
+}
+
+// optionalInteger returns a whole number, or nil when there is none. 1.0 and
+// 1e3 are refused: amounts and counts are written as what they are.
+func (b *body) optionalInteger(name string) *int64 {
+	raw := b.take(name)
+	if raw == nil {
+		return nil
+	}
+	n, err := strconv.ParseInt(string(raw), 10, 64)
+	if err != nil {
+		b.wrong(name, "must be a whole number")
+	}
+	return &n
+}
+
+// optionalTime returns an RFC 3339 instant in UTC, or the zero time.
+func (b *body) optionalTime(name string) time.Time {
+	text := b.optionalText(name)
+	if text == "" {
+		return time.Time{}
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		b.wrong(name, "must be a time such as 2026-01-31T12:00:00Z")
+	}
+	return t.UTC()
+}
+
+// flag returns a boolean, false when there is none.
+func (b *body) flag(name string) bool {
+	raw := b.take(name)
+	if raw != nil && string(raw) != "true" && string(raw) != "false" {
+		b.wrong(name, "must be true or false")
+	}
+	return string(raw) == "true"
+}
+
+// check returns what is wrong with the body as one CodeValidation error:
+// fields nobody asked for, fields of the wrong form, and what domain says of
+// the rest. It is nil when all is well.
+func (b *body) check(domain error) error {
+	for _, m := range b.members {
+		if !m.read {
+			b.wrong(m.name, "is not known")
+		}
+	}
+	return b.checkKnown(domain)
+}
+
+// checkKnown is check for a sender that may add fields we do not know.
+func (b *body) checkKnown(domain error) error {
+	if order.CodeOf(domain) == order.CodeValidation {
+		for _, f := range classify(domain).Fields {
+			if !slices.ContainsFunc(b.problems, func(p order.FieldError) bool { return p.Field == f.Field }) {
+				b.problems = append(b.problems, f)
+			}
+		}
+	}
+	if len(b.problems) == 0 {
+		return domain
+	}
+	return &order.Error{Code: order.CodeValidation, Message: "The request is not valid.", Fields: b.problems}
+}

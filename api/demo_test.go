@@ -1,0 +1,131 @@
+package api
+
+import (
+	"net/url"
+	"slices"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// sandboxLinks believes links whose sig is "good".
+type sandboxLinks struct{}
+
+func (sandboxLinks) Verify(q url.Values) (order.Payment, error) {
+	if q.Get("sig") != "good" {
+		return order.Payment{}, order.Errorf(order.CodeBadSignature, "This payment link is not valid.")
+	}
+	amount, _ := strconv.ParseInt(q.Get("amount"), 10, 64)
+	return order.Payment{
+		ID: q.Get("payment"), OrderID: uuid.MustParse(q.Get("order")), Money: order.Money{Amount: amount, Currency: q.Get("currency")},
+	}, nil
+}
+
+func TestDemoLoginGrantsATokenAndACookieForStreams(t *testing.T) {
+	s := serve(t, newShop(), func(c *Config, _ *Deps) { c.PublicURL = "https://shop.example"; c.JWT.Audience = "shop" })
+	a := s.call("POST", "/dev/login", `{"userId":"ann"}`).ok(t)
+	var got login
+	a.decode(t, &got)
+	if got.UserID != "ann" || got.TokenType != "Bearer" || !slices.Equal(got.Roles, []role{roleUser}) {
+		t.Errorf("%s", a.body)
+	}
+	s.call("GET", "/orders", "", "Authorization", "Bearer "+got.AccessToken).ok(t)
+	s.call("GET", "/admin/products/lamp", "", "Authorization", "Bearer "+got.AccessToken).problem(t, 403, order.CodeForbidden)
+	cookie := a.Header.Get("Set-Cookie")
+	for _, part := range []string{"access_token=" + got.AccessToken, "HttpOnly", "SameSite=Strict", "secure", "path=/orders"} {
+		if !strings.Contains(strings.ToLower(cookie), strings.ToLower(part)) {
+			t.Errorf("%s is not in %s", part, cookie)
+		}
+	}
+	s.call("POST", "/dev/login", `{"admin":true}`).ok(t).decode(t, &got)
+	s.call("GET", "/admin/products/lamp", "", "Authorization", "Bearer "+got.AccessToken).ok(t)
+}
+
+func TestDemoLoginTakesNoFormsAndIsOffByDefault(t *testing.T) {
+	s := serve(t, newShop())
+	s.call("POST", "/dev/login", "userId=ann", "Content-Type", "application/x-www-form-urlencoded").problem(t, 415, order.CodeUnsupportedMediaType)
+	s.call("POST", "/dev/login", `{"userId":"a\nb"}`).problem(t, 422, order.CodeValidation)
+	off := serve(t, newShop(), func(c *Config, _ *Deps) { c.DevLogin, c.Sandbox = false, false })
+	off.call("POST", "/dev/login", `{}`).problem(t, 404, order.CodeNotFound)
+	off.call("GET", "/sandbox/pay", "").problem(t, 404, order.CodeNotFound)
+}
+
+func sandboxQuery(o order.Order, sig string) string {
+	return url.Values{
+		"order": {o.ID.String()}, "payment": {"sandbox-1"}, "amount": {strconv.FormatInt(o.Amount, 10)}, "currency": {o.Currency}, "sig": {sig},
+	}.Encode()
+}
+
+func TestSandboxTellsTheShopByItsOwnWebhook(t *testing.T) {
+	for choice, call := range map[string]string{"pay": "received sandbox-1", "decline": "declined sandbox-1 declined in the sandbox"} {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		page := s.call("GET", "/sandbox/pay?"+sandboxQuery(o, "good"), "").ok(t)
+		if text := string(page.body); !strings.Contains(text, "39.98 EUR") || !strings.Contains(text, `name="sig" value="good"`) ||
+			!strings.HasPrefix(page.Header.Get("Content-Type"), "text/html") {
+			t.Errorf("%s", text)
+		}
+		s.call("POST", "/sandbox/pay", sandboxQuery(o, "good")+"&choice="+choice, "Content-Type", "application/x-www-form-urlencoded").ok(t)
+		if calls := shop.seenCalls(); !slices.Equal(calls, []string{call}) {
+			t.Errorf("%s: calls %v", choice, calls)
+		}
+	}
+}
+
+func TestSandboxRefusesForgedLinksAndOtherChoices(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.put("ann", order.PaymentPending)
+	s.call("GET", "/sandbox/pay?"+sandboxQuery(o, "forged"), "").problem(t, 401, order.CodeBadSignature)
+	s.call("POST", "/sandbox/pay", sandboxQuery(o, "forged")+"&choice=pay").problem(t, 401, order.CodeBadSignature)
+	s.call("POST", "/sandbox/pay", sandboxQuery(o, "good")).problem(t, 422, order.CodeValidation)
+	if calls := shop.seenCalls(); len(calls) != 0 {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+func TestSandboxSaysWhenTheShopRefusedThePayment(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.put("ann", order.PaymentPending)
+	o.Amount++
+	a := s.call("POST", "/sandbox/pay", sandboxQuery(o, "good")+"&choice=pay").ok(t)
+	if !strings.Contains(string(a.body), "did not take the payment") {
+		t.Errorf("%s", a.body)
+	}
+}
+
+func TestAmountsAreShownInMajorUnits(t *testing.T) {
+	for want, m := range map[string]order.Money{
+		"49.99 EUR": {Amount: 4999, Currency: "EUR"}, "0.05 EUR": {Amount: 5, Currency: "EUR"}, "500 JPY": {Amount: 500, Currency: "JPY"},
+		"1.250 KWD": {Amount: 1250, Currency: "KWD"}, "7 QQQ (minor units)": {Amount: 7, Currency: "QQQ"},
+	} {
+		if got := majorUnits(m); got != want {
+			t.Errorf("%+v is shown as %q", m, got)
+		}
+	}
+}
+
+func TestPageUsesNothingInline(t *testing.T) {
+	s := serve(t, newShop())
+	for path, kind := range map[string]string{"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml"} {
+		a := s.call("GET", path, "").ok(t)
+		if !strings.HasPrefix(a.Header.Get("Content-Type"), kind) || len(a.body) == 0 {
+			t.Errorf("%s is %s", path, a.Header.Get("Content-Type"))
+		}
+		if again := s.call("GET", path, "", "If-None-Match", a.Header.Get("ETag")); again.StatusCode != 304 {
+			t.Errorf("%s again: %d", path, again.StatusCode)
+		}
+		if policy := a.Header.Get("Content-Security-Policy"); strings.Contains(policy, "unsafe") || !strings.Contains(policy, "script-src 'self'") {
+			t.Errorf("%s: %s", path, policy)
+		}
+		if path == "/" && (strings.Contains(string(a.body), "<style") || strings.Contains(string(a.body), " style=") || strings.Contains(string(a.body), "<script>")) {
+			t.Error("inline script or style")
+		}
+	}
+}

@@ -1,0 +1,125 @@
+package api
+
+import (
+	"context"
+	"net"
+	"net/url"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// Deps is what the handlers call. Everything is required except Sandbox, which
+// belongs to Config.Sandbox.
+type Deps struct {
+	Gate      Gate
+	GateSync  GateSync
+	Intake    Intake
+	Unwritten func(error) bool // whether an error of Insert means that the order was certainly not written
+	Orders    Orders
+	Products  Products
+	Payments  Payments
+	Saga      Saga
+	Hub       Hub
+	Sandbox   Sandbox
+	Checks    []Check
+}
+
+// Gate admits orders before they are written.
+type Gate interface {
+	// Hold errors: CodeSoldOut, CodePriceChanged, CodePurchaseLimit,
+	// CodePriceUnavailable, CodeSaleClosed, CodeUnavailable.
+	Hold(context.Context, order.HoldRequest) (order.Held, error)
+	Drop(ctx context.Context, productID string, orderID uuid.UUID) error
+	Stock(ctx context.Context, productID string) (order.GateStock, bool, error)
+}
+
+// GateSync brings a product that was just written to the gate at once.
+type GateSync interface {
+	Now(ctx context.Context, productID string) error
+}
+
+// Intake writes orders in batches.
+type Intake interface {
+	Insert(context.Context, order.Intent) (order.Accepted, error)
+	Lookup(ctx context.Context, userID, key string) (order.Accepted, bool, error)
+	Wait() time.Duration // how long an Insert begun now would take
+}
+
+// Orders reads orders. Order's error has CodeOrderNotFound when there is none.
+type Orders interface {
+	Order(context.Context, uuid.UUID) (order.Order, error)
+	List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error)
+	History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error)
+	Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error)
+}
+
+// Products reads and, for administrators, writes products. Errors:
+// CodeProductNotFound, CodeStockBelowSold, CodeIdempotencyMismatch.
+type Products interface {
+	Product(ctx context.Context, id string) (order.Product, error)
+	Products(context.Context) ([]order.Product, error)
+	PutProduct(context.Context, order.Product) (order.Product, error)
+	Restock(ctx context.Context, productID string, quantity int64, key string) (order.Product, error)
+}
+
+// Payments records what the provider reports. A payment that exists already
+// wins and is returned as it is; under another order it is CodeConflict.
+type Payments interface {
+	RecordPayment(context.Context, order.Payment) (order.Payment, error)
+	Payment(ctx context.Context, id string) (order.Payment, error)
+}
+
+// Saga tells an order's workflow what happened. CodeConflict means that the
+// workflow has ended; any other error, that it could not be reached.
+type Saga interface {
+	Cancel(context.Context, order.Order) error
+	PaymentReceived(context.Context, order.Order, order.Payment) error
+	PaymentDeclined(ctx context.Context, o order.Order, paymentID, reason string) error
+	Refund(context.Context, order.Payment) error
+}
+
+// Hub fans progress out to streams and long polls. Join errors:
+// CodeTooManyStreams, CodeUnavailable when the process is stopping.
+type Hub interface {
+	JoinOrder(id uuid.UUID, userID string) (Stream, error)
+	JoinUser(userID string) (Stream, error)
+	// Watch signals changes of one order until the function is called. It may
+	// skip events, never the latest.
+	Watch(id uuid.UUID) (<-chan order.ProgressEvent, func())
+}
+
+// Stream has joined the hub and keeps live events until it is served or left.
+type Stream interface {
+	// Serve takes over conn, whose response header has been written, and
+	// returns when the stream has ended.
+	Serve(net.Conn, Opening)
+	// Leave gives up a stream that is not served.
+	Leave()
+}
+
+// Opening is what a stream sends before live events.
+type Opening struct {
+	Events    []order.ProgressEvent // a snapshot, or what the client missed
+	After     int64                 // the seq that an order stream's client has already; 0: none
+	Reset     bool                  // the client's Last-Event-ID made no sense
+	ExpiresAt time.Time             // of the token; the stream ends then
+	// Resnapshot reads a fresh snapshot, after events may have been lost.
+	Resnapshot func(context.Context) ([]order.ProgressEvent, error)
+}
+
+// Sandbox checks the signed link to the demo payment page and returns the
+// payment it asks for. Errors: CodeBadSignature or CodeValidation.
+type Sandbox interface {
+	Verify(url.Values) (order.Payment, error)
+}
+
+// Check is one line of /readyz. When a required one fails the process is not
+// ready; another's failure only degrades it.
+type Check struct {
+	Name     string
+	Required bool
+	Ping     func(context.Context) error
+}

@@ -1,0 +1,410 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// errLost stands for a commit whose outcome was never learned.
+var errLost = errors.New("the outcome is unknown")
+
+// shop is everything behind the handlers, in memory. Its fields may be set
+// before the server starts or, under mu, afterwards.
+type shop struct {
+	mu       sync.Mutex
+	orders   map[uuid.UUID]order.Order
+	keys     map[string]order.Accepted // rows by user and Idempotency-Key
+	gateKeys map[string]order.Held     // the gate's copy
+	holds    map[uuid.UUID]order.HoldRequest
+	products map[string]order.Product
+	payments map[string]order.Payment
+	history  map[uuid.UUID][]order.ProgressEvent
+	watchers map[uuid.UUID][]chan order.ProgressEvent
+	joined   int
+
+	gateErr, insertErr, lookupErr, sagaErr, syncErr, storeErr error
+	wait                                                      time.Duration
+	free                                                      map[string]int64
+	calls                                                     []string // what reached the saga, the gate's sync and the store's reads of products
+	onSaga                                                    func(call string, o order.Order)
+	onJoin                                                    func()
+	joinErr                                                   error
+	openings                                                  []Opening
+}
+
+func newShop() *shop {
+	return &shop{
+		orders: map[uuid.UUID]order.Order{}, keys: map[string]order.Accepted{}, gateKeys: map[string]order.Held{},
+		holds: map[uuid.UUID]order.HoldRequest{}, payments: map[string]order.Payment{}, free: map[string]int64{},
+		history: map[uuid.UUID][]order.ProgressEvent{}, watchers: map[uuid.UUID][]chan order.ProgressEvent{},
+		products: map[string]order.Product{"lamp": {
+			ID: "lamp", Name: "Lamp", UnitPrice: 1999, Currency: "EUR", Version: 1, Ledger: order.Ledger{Total: 10, Available: 10},
+		}},
+	}
+}
+
+func (s *shop) deps() Deps {
+	return Deps{
+		Gate: s, GateSync: s, Intake: s, Orders: s, Products: s, Payments: s, Saga: s, Hub: s,
+		Sandbox:   sandboxLinks{},
+		Unwritten: func(err error) bool { return err != nil && !errors.Is(err, errLost) },
+	}
+}
+
+// put stores an order at status and returns it.
+func (s *shop) put(userID string, status order.Status) order.Order {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	now := time.Now().UTC()
+	o := order.Order{
+		ID: uuid.Must(uuid.NewV7()), UserID: userID, ProductID: "lamp", Quantity: 2, UnitPrice: 1999, Amount: 3998,
+		Currency: "EUR", Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	s.history[o.ID] = []order.ProgressEvent{o.First()}
+	path := map[order.Status][]order.Status{
+		order.InventoryReserved: {order.InventoryReserved},
+		order.PaymentPending:    {order.InventoryReserved, order.PaymentPending},
+		order.Confirmed:         {order.InventoryReserved, order.PaymentPending, order.Confirmed},
+		order.Failed:            {order.Failed},
+		order.Cancelled:         {order.Cancelled},
+	}
+	for _, next := range path[status] {
+		o.Status, o.Seq = next, o.Seq+1
+		s.history[o.ID] = append(s.history[o.ID], o.Snapshot())
+	}
+	s.orders[o.ID] = o
+	return o
+}
+
+// move changes an order's status and tells its watchers.
+func (s *shop) move(id uuid.UUID, status order.Status) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	o := s.orders[id]
+	o.Status, o.Seq, o.UpdatedAt = status, o.Seq+1, time.Now()
+	s.orders[id] = o
+	s.history[id] = append(s.history[id], o.Snapshot())
+	for _, watcher := range s.watchers[id] {
+		select {
+		case watcher <- o.Snapshot():
+		default:
+		}
+	}
+}
+
+func (s *shop) called(format string, args ...any) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.calls = append(s.calls, fmt.Sprintf(format, args...))
+}
+
+func (s *shop) seenCalls() []string {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.calls)
+}
+
+// untouched reports whether nothing was written and nothing is held.
+func (s *shop) untouched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.orders) == 0 && len(s.holds) == 0 && len(s.payments) == 0 && len(s.calls) == 0
+}
+
+/* the gate */
+
+func (s *shop) Hold(_ context.Context, r order.HoldRequest) (order.Held, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	key := r.UserID + "\n" + r.Key
+	if seen, ok := s.gateKeys[key]; ok && r.Key != "" && !r.Retry {
+		seen.Seen = true
+		return seen, nil
+	}
+	if s.gateErr != nil {
+		return order.Held{}, s.gateErr
+	}
+	p, ok := s.products[r.ProductID]
+	if !ok {
+		return order.Held{}, order.Errorf(order.CodePriceUnavailable, "No price.")
+	}
+	s.holds[r.OrderID] = r
+	if r.Key != "" {
+		s.gateKeys[key] = order.Held{OrderID: r.OrderID, Hash: r.Hash}
+	}
+	return order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: p.UnitPrice, Currency: p.Currency}}, nil
+}
+
+func (s *shop) Drop(_ context.Context, _ string, id uuid.UUID) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.holds, id)
+	return nil
+}
+
+func (s *shop) Stock(_ context.Context, id string) (order.GateStock, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	free, known := s.free[id]
+	return order.GateStock{Available: free}, known, s.gateErr
+}
+
+func (s *shop) Now(_ context.Context, id string) error {
+	s.called("sync %s", id)
+	return s.syncErr
+}
+
+/* the intake */
+
+func (s *shop) Insert(_ context.Context, in order.Intent) (order.Accepted, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.insertErr != nil {
+		return order.Accepted{}, s.insertErr
+	}
+	key := in.UserID + "\n" + in.Key
+	if first, ok := s.keys[key]; ok && in.Key != "" {
+		return first, nil
+	}
+	s.orders[in.ID] = in.Order
+	if in.Key != "" {
+		s.keys[key] = order.Accepted{OrderID: in.ID, Hash: in.Hash}
+	}
+	return order.Accepted{OrderID: in.ID, Hash: in.Hash}, nil
+}
+
+func (s *shop) Lookup(_ context.Context, userID, key string) (order.Accepted, bool, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	first, found := s.keys[userID+"\n"+key]
+	return first, found, s.lookupErr
+}
+
+func (s *shop) Wait() time.Duration { return s.wait }
+
+/* reads */
+
+func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.storeErr != nil {
+		return order.Order{}, s.storeErr
+	}
+	o, ok := s.orders[id]
+	if !ok {
+		return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
+	}
+	return o, nil
+}
+
+func (s *shop) List(_ context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {
+	all, err := s.Recent(context.Background(), userID, time.Time{}, 1000)
+	var page []order.Order
+	for _, o := range all {
+		older := before == uuid.UUID{} || o.ID.String() < before.String()
+		if older && (status == "" || o.Status == status) && len(page) < limit {
+			page = append(page, o)
+		}
+	}
+	return page, err
+}
+
+func (s *shop) Recent(_ context.Context, userID string, _ time.Time, _ int) ([]order.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var own []order.Order
+	for _, o := range s.orders {
+		if o.UserID == userID {
+			own = append(own, o)
+		}
+	}
+	slices.SortFunc(own, func(a, b order.Order) int { return -slices.Compare(a.ID[:], b.ID[:]) })
+	return own, nil
+}
+
+func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.history[id][after:]), nil
+}
+
+/* products */
+
+func (s *shop) Product(_ context.Context, id string) (order.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p, ok := s.products[id]
+	if !ok {
+		return p, order.Errorf(order.CodeProductNotFound, "There is no such product.")
+	}
+	return p, nil
+}
+
+func (s *shop) Products(context.Context) ([]order.Product, error) {
+	s.called("products")
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var all []order.Product
+	for _, p := range s.products {
+		all = append(all, p)
+	}
+	return all, s.storeErr
+}
+
+func (s *shop) PutProduct(_ context.Context, p order.Product) (order.Product, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if p.Ledger.Total < 5 {
+		return p, order.Errorf(order.CodeStockBelowSold, "More than that is sold.")
+	}
+	p.Ledger.Available = p.Ledger.Total
+	s.products[p.ID] = p
+	return p, nil
+}
+
+func (s *shop) Restock(_ context.Context, id string, quantity int64, key string) (order.Product, error) {
+	s.called("restock %s %d %q", id, quantity, key)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.products[id]
+	p.Ledger.Total += quantity
+	p.Ledger.Available += quantity
+	s.products[id] = p
+	return p, nil
+}
+
+/* payments */
+
+func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if first, ok := s.payments[p.ID]; ok {
+		if first.OrderID != p.OrderID {
+			return first, order.Errorf(order.CodeConflict, "The payment belongs to another order.")
+		}
+		return first, nil
+	}
+	s.payments[p.ID] = p
+	return p, nil
+}
+
+func (s *shop) Payment(_ context.Context, id string) (order.Payment, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.payments[id], nil
+}
+
+func (s *shop) setPayment(id string, state order.PaymentState) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.payments[id]
+	p.State = state
+	s.payments[id] = p
+}
+
+/* the saga */
+
+func (s *shop) saga(call string, o order.Order) error {
+	s.called("%s", call)
+	if s.onSaga != nil {
+		s.onSaga(call, o)
+	}
+	return s.sagaErr
+}
+
+func (s *shop) Cancel(_ context.Context, o order.Order) error { return s.saga("cancel", o) }
+
+func (s *shop) PaymentReceived(_ context.Context, o order.Order, p order.Payment) error {
+	return s.saga("received "+p.ID, o)
+}
+
+func (s *shop) PaymentDeclined(_ context.Context, o order.Order, id, reason string) error {
+	return s.saga("declined "+id+" "+reason, o)
+}
+
+func (s *shop) Refund(_ context.Context, p order.Payment) error {
+	s.called("refund %s", p.ID)
+	return nil
+}
+
+/* the hub */
+
+type joinedStream struct {
+	shop *shop
+	text string
+}
+
+func (s *shop) join(text string) (Stream, error) {
+	if s.joinErr != nil {
+		return nil, s.joinErr
+	}
+	s.mu.Lock()
+	s.joined++
+	s.mu.Unlock()
+	if s.onJoin != nil {
+		s.onJoin()
+	}
+	return &joinedStream{s, text}, nil
+}
+
+func (s *shop) JoinOrder(id uuid.UUID, userID string) (Stream, error) { return s.join(id.String()) }
+
+func (s *shop) JoinUser(userID string) (Stream, error) { return s.join(userID) }
+
+func (j *joinedStream) Leave() {
+	j.shop.mu.Lock()
+	defer j.shop.mu.Unlock()
+	j.shop.joined--
+}
+
+// Serve writes one line for every event and ends.
+func (j *joinedStream) Serve(conn net.Conn, o Opening) {
+	defer conn.Close()
+	defer j.Leave()
+	j.shop.mu.Lock()
+	j.shop.openings = append(j.shop.openings, o)
+	j.shop.mu.Unlock()
+	for _, e := range o.Events {
+		fmt.Fprintf(conn, "%d %s\n", e.Seq, e.Status)
+	}
+}
+
+// lastOpening is how the stream that was served last began.
+func (s *shop) lastOpening() Opening {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.openings[len(s.openings)-1]
+}
+
+func (s *shop) streams() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.joined
+}
+
+func (s *shop) Watch(id uuid.UUID) (<-chan order.ProgressEvent, func()) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	watcher := make(chan order.ProgressEvent, 1)
+	s.watchers[id] = append(s.watchers[id], watcher)
+	return watcher, func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		s.watchers[id] = slices.DeleteFunc(s.watchers[id], func(w chan order.ProgressEvent) bool { return w == watcher })
+	}
+}
+
+func (s *shop) watching(id uuid.UUID) int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.watchers[id])
+}

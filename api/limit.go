@@ -1,0 +1,93 @@
+package api
+
+import (
+	"fmt"
+	"math"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"golang.org/x/time/rate"
+
+	"order-service/order"
+)
+
+// burstFactor is how many seconds' worth of requests may come at once.
+const burstFactor = 2
+
+const (
+	maxUsers   = 100_000         // buckets of one generation
+	generation = 5 * time.Minute // far longer than a bucket needs to fill
+)
+
+// limiter bounds POST /orders for each user and for the whole process by token
+// buckets. It forgets by generations: users seen neither in this one nor in
+// the one before have a full bucket again anyway, so memory stays bounded
+// without a sweeper.
+type limiter struct {
+	perUser rate.Limit // 0: off
+	global  *rate.Limiter
+
+	mu         sync.Mutex
+	young, old map[string]*rate.Limiter
+	turned     time.Time
+}
+
+func newLimiter(userRPS, globalRPS float64) *limiter {
+	return &limiter{
+		perUser: rate.Limit(userRPS), global: newBucket(rate.Limit(globalRPS)),
+		young: map[string]*rate.Limiter{}, turned: time.Now(),
+	}
+}
+
+func newBucket(rps rate.Limit) *rate.Limiter {
+	if rps <= 0 {
+		return nil
+	}
+	return rate.NewLimiter(rps, burst(rps))
+}
+
+func burst(rps rate.Limit) int { return max(1, int(math.Ceil(float64(rps)*burstFactor))) }
+
+// allow takes a token for userID. The user's bucket comes first, so that one
+// user's flood is refused before it costs everyone else's budget. The error
+// has CodeRateLimited, and the response its RateLimit headers.
+func (l *limiter) allow(c *fiber.Ctx, userID string) error {
+	if l.perUser > 0 {
+		if bucket := l.bucket(userID); !bucket.Allow() {
+			return limited(c, "user", bucket)
+		}
+	}
+	if l.global != nil && !l.global.Allow() {
+		return limited(c, "global", l.global)
+	}
+	return nil
+}
+
+func (l *limiter) bucket(userID string) *rate.Limiter {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if len(l.young) >= maxUsers || time.Since(l.turned) > generation {
+		l.young, l.old, l.turned = map[string]*rate.Limiter{}, l.young, time.Now()
+	}
+	b := l.young[userID]
+	if b == nil {
+		if b = l.old[userID]; b == nil {
+			b = newBucket(l.perUser)
+		}
+		l.young[userID] = b
+	}
+	return b
+}
+
+// limited describes an empty bucket by the fields of the IETF draft
+// "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers).
+func limited(c *fiber.Ctx, policy string, b *rate.Limiter) error {
+	wait := time.Duration((1 - min(b.Tokens(), 1)) / float64(b.Limit()) * float64(time.Second))
+	seconds := int(math.Ceil(wait.Seconds()))
+	c.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", policy, b.Burst(), burstFactor))
+	c.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", policy, int(max(b.Tokens(), 0)), max(seconds, 1)))
+	return &order.Error{
+		Code: order.CodeRateLimited, Message: "Too many orders in a short time. Please wait a moment.", RetryAfter: wait,
+	}
+}

@@ -1,0 +1,238 @@
+package api
+
+import (
+	"context"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// maxWait caps a long poll.
+const maxWait = 30 * time.Second
+
+// Page sizes of GET /orders.
+const (
+	defaultPage = 20
+	maxPage     = 100
+)
+
+// orderView is an order as clients see it.
+type orderView struct {
+	OrderID       uuid.UUID    `json:"orderId"`
+	Status        order.Status `json:"status"`
+	Seq           int64        `json:"seq"`
+	ProductID     string       `json:"productId"`
+	Quantity      int          `json:"quantity"`
+	UnitPrice     int64        `json:"unitPrice"`
+	Amount        int64        `json:"amount"`
+	Currency      string       `json:"currency"`
+	PaymentID     string       `json:"paymentId,omitempty"`
+	PaymentURL    string       `json:"paymentUrl,omitempty"`
+	FailureReason order.Reason `json:"failureReason,omitempty"`
+	ExpiresAt     order.Time   `json:"expiresAt,omitzero"`
+	CreatedAt     order.Time   `json:"createdAt"`
+	UpdatedAt     order.Time   `json:"updatedAt"`
+}
+
+func viewOrder(o order.Order) orderView {
+	return orderView{
+		OrderID: o.ID, Status: o.Status, Seq: o.Seq, ProductID: o.ProductID, Quantity: o.Quantity,
+		UnitPrice: o.UnitPrice, Amount: o.Amount, Currency: o.Currency,
+		PaymentID: o.PaymentID, PaymentURL: o.PaymentURL, FailureReason: o.FailureReason,
+		ExpiresAt: order.Time{Time: o.ExpiresAt}, CreatedAt: order.Time{Time: o.CreatedAt}, UpdatedAt: order.Time{Time: o.UpdatedAt},
+	}
+}
+
+// statusView answers requests that act on an order.
+type statusView struct {
+	OrderID         uuid.UUID    `json:"orderId"`
+	Status          order.Status `json:"status"`
+	CancelRequested bool         `json:"cancelRequested,omitempty"`
+}
+
+// eventView is one line of a timeline.
+type eventView struct {
+	Seq     int64        `json:"seq"`
+	Status  order.Status `json:"status"`
+	Message string       `json:"message"`
+	Reason  order.Reason `json:"reason,omitempty"`
+	At      order.Time   `json:"at"`
+}
+
+// getOrder answers GET /orders/:id, with ?wait= as a long poll.
+func (s *Server) getOrder(c *fiber.Ctx) error {
+	wait, err := waitFor(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := context.WithTimeout(s.base, wait+requestTimeout)
+	defer cancel()
+	o, err := s.readable(ctx, c)
+	if err != nil {
+		return err
+	}
+	known := c.Get(fiber.HeaderIfNoneMatch)
+	if wait > 0 && !o.Status.Final() && listed(known, etag(o.Seq)) {
+		seen := o.Seq
+		if o, err = s.await(ctx, o, wait, 10*time.Second, func(o order.Order) bool { return o.Seq != seen }); err != nil {
+			return err
+		}
+	}
+	c.Set(fiber.HeaderETag, etag(o.Seq))
+	c.Set(fiber.HeaderCacheControl, "private, no-cache")
+	if listed(known, etag(o.Seq)) {
+		return c.SendStatus(fiber.StatusNotModified)
+	}
+	return c.JSON(viewOrder(o))
+}
+
+// readable returns the order of the path when the caller owns it or is an
+// administrator. Someone else's is CodeOrderNotFound, as if it were not there.
+func (s *Server) readable(ctx context.Context, c *fiber.Ctx) (order.Order, error) {
+	who, err := s.caller(c, roleUser, roleAdmin)
+	if err != nil {
+		return order.Order{}, err
+	}
+	o, err := s.find(ctx, c)
+	if err == nil && o.UserID != who.userID && !who.has(roleAdmin) {
+		err = orderNotFound()
+	}
+	return o, err
+}
+
+// find returns the order of the path, whoever owns it.
+func (s *Server) find(ctx context.Context, c *fiber.Ctx) (order.Order, error) {
+	id, err := orderID(c)
+	if err != nil {
+		return order.Order{}, err
+	}
+	return s.deps.Orders.Order(ctx, id)
+}
+
+// owned is readable for its owner alone.
+func (s *Server) owned(ctx context.Context, c *fiber.Ctx, who caller) (order.Order, error) {
+	o, err := s.find(ctx, c)
+	if err == nil && o.UserID != who.userID {
+		err = orderNotFound()
+	}
+	return o, err
+}
+
+// await returns the order as soon as done accepts it, or as it is after
+// timeout or at shutdown. Events may be lost, so it also looks again at every
+// interval; the database is what counts.
+func (s *Server) await(ctx context.Context, o order.Order, timeout, interval time.Duration, done func(order.Order) bool) (order.Order, error) {
+	events, leave := s.deps.Hub.Watch(o.ID)
+	defer leave()
+	deadline := time.NewTimer(timeout)
+	defer deadline.Stop()
+	again := time.NewTicker(interval)
+	defer again.Stop()
+	for last := false; ; {
+		o, err := s.deps.Orders.Order(ctx, o.ID)
+		if err != nil || last || done(o) {
+			return o, err
+		}
+		select {
+		case _, open := <-events:
+			if !open {
+				events = nil // the hub has closed; the ticker goes on
+			}
+		case <-again.C:
+		case <-deadline.C:
+			last = true
+		case <-s.stopping:
+			return o, nil
+		}
+	}
+}
+
+// etag is a strong entity tag: seq changes with every change of the order.
+func etag(seq int64) string { return `"` + strconv.FormatInt(seq, 10) + `"` }
+
+// listed compares tag with an If-None-Match list, weakly (RFC 9110, section 13.1.2).
+func listed(list, tag string) bool {
+	for known := range strings.SplitSeq(list, ",") {
+		known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
+		if known == "*" || known == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// listOrders answers GET /orders: the caller's own, newest first. The cursor
+// is the last order's id; ids sort by creation.
+func (s *Server) listOrders(c *fiber.Ctx) error {
+	who, err := s.caller(c, roleUser)
+	if err != nil {
+		return err
+	}
+	status, before, limit, err := page(c)
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	orders, err := s.deps.Orders.List(ctx, who.userID, status, before, limit+1)
+	if err != nil {
+		return err
+	}
+	var answer struct {
+		Orders     []orderView `json:"orders"`
+		NextCursor string      `json:"nextCursor,omitempty"`
+	}
+	if len(orders) > limit {
+		orders = orders[:limit]
+		answer.NextCursor = orders[limit-1].ID.String()
+	}
+	answer.Orders = make([]orderView, len(orders))
+	for i, o := range orders {
+		answer.Orders[i] = viewOrder(o)
+	}
+	return c.JSON(answer)
+}
+
+func page(c *fiber.Ctx) (status order.Status, before uuid.UUID, limit int, err error) {
+	if text := c.Query("status"); text != "" {
+		if status, err = order.ParseStatus(strings.Clone(text)); err != nil {
+			return
+		}
+	}
+	if text := c.Query("cursor"); text != "" {
+		if before, err = uuid.Parse(text); err != nil {
+			return "", before, 0, order.Invalid("cursor", "must be a nextCursor of this list")
+		}
+	}
+	limit = defaultPage
+	if text := c.Query("limit"); text != "" {
+		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
+			return "", before, 0, order.Invalid("limit", "must be from 1 to 100")
+		}
+	}
+	return status, before, limit, nil
+}
+
+// timeline answers GET /orders/:id/timeline: every status the order has had.
+func (s *Server) timeline(c *fiber.Ctx) error {
+	ctx, cancel := s.context()
+	defer cancel()
+	o, err := s.readable(ctx, c)
+	if err != nil {
+		return err
+	}
+	history, err := s.deps.Orders.History(ctx, o.ID, 0)
+	if err != nil {
+		return err
+	}
+	events := make([]eventView, len(history))
+	for i, e := range history {
+		events[i] = eventView{Seq: e.Seq, Status: e.Status, Message: e.Message, Reason: e.Reason, At: e.OccurredAt}
+	}
+	return c.JSON(fiber.Map{"events": events})
+}

@@ -1,0 +1,126 @@
+package api
+
+import (
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync/atomic"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
+	"github.com/valyala/fasthttp"
+
+	"order-service/order"
+)
+
+// requestIDs numbers requests: unique enough to find a log line, and cheap.
+type requestIDs struct {
+	prefix string // random, per process
+	last   *atomic.Uint64
+}
+
+func newRequestIDs() requestIDs { return requestIDs{prefix: rand.Text()[:8], last: new(atomic.Uint64)} }
+
+// of returns the id that a proxy in front has given to the request, else a new one.
+func (r requestIDs) of(ctx *fasthttp.RequestCtx) string {
+	if given := string(ctx.Request.Header.Peek(fiber.HeaderXRequestID)); order.ValidProductID(given) {
+		return given // the same harmless alphabet and length
+	}
+	return r.prefix + "-" + strconv.FormatUint(r.last.Add(1), 36)
+}
+
+func requestID(ctx *fasthttp.RequestCtx) string {
+	return string(ctx.Response.Header.Peek(fiber.HeaderXRequestID))
+}
+
+// drain reads on, for a moment, what a client is still sending of a body that
+// was refused as too large. Closing a connection with unread data resets it,
+// and the client would never see the answer.
+func drain(ctx *fasthttp.RequestCtx, err error) {
+	if !errors.Is(err, fiber.ErrRequestEntityTooLarge) {
+		return
+	}
+	const most, patience, quiet = 4 << 20, time.Second, 50 * time.Millisecond
+	conn, buffer, end := ctx.Conn(), make([]byte, 32<<10), time.Now().Add(patience)
+	for got := 0; got < most && time.Now().Before(end); {
+		_ = conn.SetReadDeadline(time.Now().Add(quiet))
+		n, err := conn.Read(buffer)
+		got += n
+		if err != nil {
+			return
+		}
+	}
+}
+
+// orderID parses the :id of a path. What is not a UUID is not an order.
+func orderID(c *fiber.Ctx) (uuid.UUID, error) {
+	text := c.Params("id")
+	id, err := uuid.Parse(text)
+	if err != nil || len(text) != 36 { // Parse also takes urn: and braces
+		return uuid.UUID{}, orderNotFound()
+	}
+	return id, nil
+}
+
+func orderNotFound() error { return order.Errorf(order.CodeOrderNotFound, "There is no such order.") }
+
+// idempotencyKey returns the Idempotency-Key header, bare or as the quoted
+// string of draft-ietf-httpapi-idempotency-key-header, or "" when there is
+// none. A key that is there and cannot be used is CodeValidation: dropping it
+// silently would take away the protection the client counts on.
+func idempotencyKey(c *fiber.Ctx) (string, error) {
+	raw := c.Request().Header.Peek("Idempotency-Key")
+	if raw == nil {
+		return "", nil
+	}
+	key := string(raw)
+	if strings.HasPrefix(key, `"`) {
+		var ok bool
+		if key, ok = unquoteKey(key); !ok {
+			return "", order.Invalid("Idempotency-Key", "is not a well-formed quoted string")
+		}
+	}
+	printable := func(r rune) bool { return r >= ' ' && r <= '~' }
+	if key == "" || len(key) > order.MaxIdempotentKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
+		return "", order.Invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", order.MaxIdempotentKey))
+	}
+	return key, nil
+}
+
+// unquoteKey undoes an sf-string (RFC 8941, section 3.3.3), in which only the
+// quote and the backslash are escaped.
+func unquoteKey(quoted string) (string, bool) {
+	var key strings.Builder
+	for i := 1; i < len(quoted); i++ {
+		switch quoted[i] {
+		case '"':
+			return key.String(), i == len(quoted)-1
+		case '\\':
+			i++
+			if i == len(quoted) || quoted[i] != '"' && quoted[i] != '\\' {
+				return "", false
+			}
+		}
+		key.WriteByte(quoted[i])
+	}
+	return "", false
+}
+
+// waitFor parses ?wait=20s (or seconds without a unit), at most maxWait.
+func waitFor(c *fiber.Ctx) (time.Duration, error) {
+	text := c.Query("wait")
+	if text == "" {
+		return 0, nil
+	}
+	wait, err := time.ParseDuration(text)
+	if seconds, atoi := strconv.Atoi(text); atoi == nil {
+		wait, err = time.Duration(min(seconds, int(maxWait/time.Second)))*time.Second, nil
+	}
+	if err != nil || wait < 0 {
+		return 0, order.Invalid("wait", "must be a duration such as 20s")
+	}
+	return min(wait, maxWait), nil
+}

@@ -1,0 +1,147 @@
+package api
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"net/url"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"golang.org/x/text/currency"
+
+	"order-service/order"
+)
+
+// sandboxView fills web/sandbox.html.
+type sandboxView struct {
+	OrderID string
+	Amount  string
+	Link    url.Values // the signed link's parameters, sent again with the choice
+	Outcome string     // what became of the choice; empty before it
+	Failed  bool
+}
+
+// sandboxPage answers GET /sandbox/pay, where the signed link of an order's
+// payment leads: what a provider's checkout is in production.
+func (s *Server) sandboxPage(c *fiber.Ctx) error {
+	view, _, err := s.sandboxLink(string(c.Context().QueryArgs().QueryString()))
+	if err != nil {
+		return err
+	}
+	return renderSandbox(c, view)
+}
+
+// sandboxPay answers the page's buttons. It tells the service of the payment
+// as a provider would: by its own webhook, signed, over HTTP.
+func (s *Server) sandboxPay(c *fiber.Ctx) error {
+	view, p, err := s.sandboxLink(string(c.BodyRaw()))
+	if err != nil {
+		return err
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	switch choice := view.Link.Get("choice"); choice {
+	case "pay":
+		view.Outcome = "Thank you. The shop has been told of your payment."
+		err = s.tell(ctx, p, "payment-success", fiber.Map{"paymentId": p.ID, "amount": p.Money.Amount, "currency": p.Money.Currency})
+	case "decline":
+		view.Outcome = "Payment declined. The shop has been told."
+		err = s.tell(ctx, p, "payment-failure", fiber.Map{"paymentId": p.ID, "reason": "declined in the sandbox"})
+	default:
+		err = order.Invalid("choice", "must be pay or decline")
+	}
+	if order.CodeOf(err) == order.CodeConflict {
+		view.Outcome, view.Failed, err = "The shop did not take the payment.", true, nil
+	}
+	if err != nil {
+		return err
+	}
+	return renderSandbox(c, view)
+}
+
+// sandboxLink verifies the parameters of a payment link.
+func (s *Server) sandboxLink(query string) (sandboxView, order.Payment, error) {
+	link, err := url.ParseQuery(query)
+	if err != nil {
+		return sandboxView{}, order.Payment{}, order.Errorf(codeBadRequest, "The payment link is damaged.")
+	}
+	p, err := s.deps.Sandbox.Verify(link)
+	return sandboxView{OrderID: p.OrderID.String(), Amount: majorUnits(p.Money), Link: link}, p, err
+}
+
+// majorUnits writes an amount in major units: 4999 EUR is "49.99 EUR".
+func majorUnits(m order.Money) string {
+	unit, err := currency.ParseISO(m.Currency)
+	if err != nil {
+		return fmt.Sprintf("%d %s (minor units)", m.Amount, m.Currency)
+	}
+	digits, _ := currency.Standard.Rounding(unit)
+	text := fmt.Sprintf("%0*d", digits+1, m.Amount)
+	if digits > 0 {
+		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
+	}
+	return text + " " + m.Currency
+}
+
+// tell sends a webhook. A refusal by the service is CodeConflict.
+func (s *Server) tell(ctx context.Context, p order.Payment, event string, payload fiber.Map) error {
+	body, err := json.Marshal(payload)
+	if err != nil {
+		return err
+	}
+	header, err := s.webhooks.sign("msg_"+p.ID+"_"+event, body)
+	if err != nil {
+		return err
+	}
+	header.Set(fiber.HeaderContentType, fiber.MIMEApplicationJSON)
+	status, err := s.loopback.post(ctx, "/orders/"+p.OrderID.String()+"/"+event, header, body)
+	switch {
+	case err != nil || status >= http.StatusInternalServerError:
+		return order.Wrap(err, order.CodeUnavailable, "The shop could not be told. Please try again.")
+	case status != http.StatusOK:
+		return order.Errorf(order.CodeConflict, "The webhook was answered with %d.", status)
+	}
+	return nil
+}
+
+// loopback calls the service's own HTTP address.
+type loopback struct {
+	client *http.Client
+	base   string
+}
+
+func newLoopback() *loopback {
+	return &loopback{client: &http.Client{Timeout: requestTimeout, Transport: &http.Transport{MaxIdleConns: 4, IdleConnTimeout: time.Minute}}}
+}
+
+// reach notes where the server listens; an unspecified address is reached by
+// the loopback interface.
+func (l *loopback) reach(addr net.Addr) {
+	host, port, _ := net.SplitHostPort(addr.String())
+	if ip := net.ParseIP(host); ip == nil || ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	l.base = "http://" + net.JoinHostPort(host, port)
+}
+
+func (l *loopback) post(ctx context.Context, path string, header http.Header, body []byte) (status int, err error) {
+	req, err := http.NewRequestWithContext(ctx, http.MethodPost, l.base+path, bytes.NewReader(body))
+	if err != nil {
+		return 0, err
+	}
+	req.Header = header
+	resp, err := l.client.Do(req)
+	if err != nil {
+		return 0, err
+	}
+	defer resp.Body.Close()
+	_, err = io.Copy(io.Discard, resp.Body) // so that the connection is used again
+	return resp.StatusCode, err
+}
+
+func (l *loopback) close() { l.client.CloseIdleConnections() }

@@ -1,0 +1,275 @@
+package api
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"net"
+	"runtime/debug"
+	"slices"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/middleware/cors"
+	"github.com/gofiber/fiber/v2/utils"
+	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
+
+	"order-service/order"
+)
+
+// Config is what the handlers need to know.
+type Config struct {
+	PublicURL      string   // how browsers reach the service; https makes cookies Secure
+	CORSOrigins    []string // origins of other sites' pages; empty: none
+	JWT            JWTConfig
+	WebhookSecrets []string      // whsec_…; several while rotating
+	IntakeBudget   time.Duration // an order that would wait longer is refused at once; 0: never
+	UserRPS        float64       // orders per second and user; 0: off
+	GlobalRPS      float64       // orders per second; 0: off
+	DevLogin       bool          // serve /dev/login
+	Sandbox        bool          // serve /sandbox/pay
+	Version        string
+	Log            zerolog.Logger
+}
+
+// Timeouts of a connection and of one request's work.
+const (
+	readTimeout    = 10 * time.Second
+	writeTimeout   = 10 * time.Second
+	idleTimeout    = 2 * time.Minute
+	requestTimeout = 10 * time.Second
+)
+
+// Server serves HTTP. Listen and Serve start it, Shutdown ends it.
+type Server struct {
+	cfg      Config
+	deps     Deps
+	app      *fiber.App
+	auth     *authenticator
+	limits   *limiter
+	webhooks webhookVerifier
+	products *cached[[]order.Product]
+	ready    *cached[readiness]
+	loopback *loopback
+	outages  zerolog.Logger // at a bounded rate
+	ids      requestIDs
+
+	base     context.Context // of all requests; done when the server has shut down
+	cancel   context.CancelFunc
+	stopping chan struct{} // closed when long polls have to end
+	stop     sync.Once
+	listener net.Listener
+}
+
+// New returns a server with every route. It fails when a secret, the JWKS URL
+// or an origin cannot be used; an unreachable key server is not a failure.
+func New(cfg Config, deps Deps) (*Server, error) {
+	s := newServer(cfg, deps)
+	if err := s.configure(); err != nil {
+		s.cancel()
+		return nil, err
+	}
+	s.routes()
+	return s, nil
+}
+
+// NewHealth returns a server with /livez and /readyz only, for processes that
+// serve no buyers.
+func NewHealth(cfg Config, checks []Check) *Server {
+	s := newServer(cfg, Deps{Checks: checks})
+	s.healthRoutes()
+	return s
+}
+
+func newServer(cfg Config, deps Deps) *Server {
+	base, cancel := context.WithCancel(context.Background())
+	s := &Server{
+		cfg: cfg, deps: deps, limits: newLimiter(cfg.UserRPS, cfg.GlobalRPS),
+		outages:  cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
+		ids:      newRequestIDs(),
+		loopback: newLoopback(),
+		base:     base, cancel: cancel, stopping: make(chan struct{}),
+	}
+	s.products = newCached(productsTTL, withTimeout(base, productsTimeout, s.loadProducts))
+	s.ready = newCached(readyTTL, withTimeout(base, checkTimeout, s.checkAll))
+	s.app = fiber.New(fiber.Config{
+		DisableStartupMessage:        true,
+		DisablePreParseMultipartForm: true,
+		CaseSensitive:                true,
+		BodyLimit:                    maxBody,
+		ReadBufferSize:               maxHeaders,
+		ReadTimeout:                  readTimeout,
+		WriteTimeout:                 writeTimeout,
+		IdleTimeout:                  idleTimeout,
+		ErrorHandler:                 s.handleError,
+	})
+	s.app.Server().Handler = s.wrap(s.app.Server().Handler)
+	return s
+}
+
+// configure sets up what may be refused.
+func (s *Server) configure() (err error) {
+	if s.auth, err = newAuthenticator(s.base, s.cfg.JWT, s.cfg.Log); err != nil {
+		return err
+	}
+	if s.webhooks, err = newWebhookVerifier(s.cfg.WebhookSecrets); err != nil {
+		return err
+	}
+	if s.cfg.DevLogin && s.cfg.JWT.Secret == "" {
+		return errors.New("the demo login signs tokens with the JWT secret, and there is none")
+	}
+	if len(s.cfg.CORSOrigins) > 0 {
+		return s.allowOrigins()
+	}
+	return nil
+}
+
+func (s *Server) routes() {
+	s.healthRoutes()
+	app := s.app
+	app.Post("/orders", s.createOrder)
+	app.Get("/orders", s.listOrders)
+	app.Get("/orders/events", s.userEvents) // before :id
+	app.Get("/orders/:id", s.getOrder)
+	app.Get("/orders/:id/events", s.orderEvents)
+	app.Get("/orders/:id/timeline", s.timeline)
+	app.Post("/orders/:id/cancel", s.cancelOrder)
+	app.Post("/orders/:id/payment-success", s.paymentSuccess)
+	app.Post("/orders/:id/payment-failure", s.paymentFailure)
+	app.Get("/products", s.listProducts)
+	app.Get("/products/:id", s.getProduct)
+	app.Get("/admin/products/:id", s.adminProduct)
+	app.Put("/admin/products/:id", s.putProduct)
+	app.Post("/admin/products/:id/restock", s.restock)
+	app.Get("/problems/:code", s.describe)
+	if s.cfg.DevLogin {
+		app.Post("/dev/login", s.devLogin)
+	}
+	if s.cfg.Sandbox {
+		app.Get("/sandbox/pay", s.sandboxPage)
+		app.Post("/sandbox/pay", s.sandboxPay)
+	}
+	s.pages()
+}
+
+func (s *Server) healthRoutes() {
+	s.app.Get("/livez", s.livez)
+	s.app.Get("/readyz", s.readyz)
+}
+
+// allowOrigins lets pages of other origins call the API (the Fetch standard's
+// CORS protocol). The middleware panics on an origin it cannot use.
+func (s *Server) allowOrigins() (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("CORS origins: %v", reason)
+		}
+	}()
+	s.app.Use(cors.New(cors.Config{
+		AllowOrigins:     strings.Join(s.cfg.CORSOrigins, ","),
+		AllowMethods:     "GET,POST,PUT",
+		AllowHeaders:     "Authorization,Content-Type,Idempotency-Key,If-None-Match,Last-Event-ID",
+		ExposeHeaders:    "ETag,Location,RateLimit,RateLimit-Policy,Retry-After,X-Request-Id",
+		AllowCredentials: !slices.Contains(s.cfg.CORSOrigins, "*"), // the stream cookie, for explicit origins only
+		MaxAge:           600,
+	}))
+	return nil
+}
+
+// Listen binds addr, so that an address in use is an error of the start. Port
+// 0 picks a free one; Addr tells which.
+func (s *Server) Listen(addr string) error {
+	listener, err := net.Listen("tcp", addr)
+	if err != nil {
+		return fmt.Errorf("listen: %w", err)
+	}
+	s.listener = listener
+	s.loopback.reach(listener.Addr())
+	return nil
+}
+
+// Addr is where the server listens.
+func (s *Server) Addr() net.Addr { return s.listener.Addr() }
+
+// Serve answers requests until Shutdown, then returns nil.
+func (s *Server) Serve() error { return s.app.Listener(s.listener) }
+
+// Shutdown takes no new requests, ends long polls, and waits for the rest
+// until ctx is done. Streams are the hub's to end. It may be called twice, and
+// on a server that never listened.
+func (s *Server) Shutdown(ctx context.Context) (err error) {
+	s.stop.Do(func() {
+		close(s.stopping)
+		err = s.app.ShutdownWithContext(ctx)
+		if s.listener != nil {
+			_ = s.listener.Close() // already closed where Serve had begun
+		}
+		s.cancel()
+		s.loopback.close()
+		if s.auth != nil {
+			s.auth.close()
+		}
+	})
+	return err
+}
+
+// context bounds the work for one request. fasthttp cannot tell that a client
+// has gone, so there is nothing else to derive it from.
+func (s *Server) context() (context.Context, context.CancelFunc) {
+	return context.WithTimeout(s.base, requestTimeout)
+}
+
+// wrap runs around every request. It works below Fiber, so that it costs no
+// routing and also covers what Fiber answers by itself.
+func (s *Server) wrap(next fasthttp.RequestHandler) fasthttp.RequestHandler {
+	verbose := s.cfg.Log.GetLevel() <= zerolog.DebugLevel
+	methods := s.app.Config().RequestMethods
+	return func(ctx *fasthttp.RequestCtx) {
+		s.begin(ctx)
+		defer s.recoverPanic(ctx)
+		if !slices.Contains(methods, utils.UnsafeString(ctx.Method())) {
+			s.fail(ctx, fiber.ErrMethodNotAllowed)
+			return
+		}
+		next(ctx)
+		if verbose {
+			s.logAccess(ctx)
+		}
+	}
+}
+
+// begin gives a response its request id and the headers that every one has.
+func (s *Server) begin(ctx *fasthttp.RequestCtx) {
+	h := &ctx.Response.Header
+	h.Set(fiber.HeaderXRequestID, s.ids.of(ctx))
+	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
+	h.Set(fiber.HeaderReferrerPolicy, "no-referrer")
+	h.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
+	h.Set(fiber.HeaderCacheControl, "no-store")
+}
+
+func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx) {
+	if reason := recover(); reason != nil {
+		s.fail(ctx, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
+	}
+}
+
+func (s *Server) logAccess(ctx *fasthttp.RequestCtx) {
+	s.cfg.Log.Debug().Str("request", requestID(ctx)).Bytes("method", ctx.Method()).Bytes("path", ctx.Path()).
+		Int("status", ctx.Response.StatusCode()).Dur("took", time.Since(ctx.Time())).Msg("request")
+}
+
+// handleError is Fiber's error handler. fasthttp also calls it for a request
+// it could not read, which wrap never sees.
+func (s *Server) handleError(c *fiber.Ctx, err error) error {
+	ctx := c.Context()
+	if requestID(ctx) == "" {
+		s.begin(ctx)
+		drain(ctx, err)
+	}
+	s.fail(ctx, err)
+	return nil
+}

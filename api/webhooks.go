@@ -1,0 +1,239 @@
+package api
+
+import (
+	"context"
+	"encoding/base64"
+	"errors"
+	"fmt"
+	"net/http"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
+
+	"order-service/order"
+)
+
+// minWebhookKey is the shortest key that Standard Webhooks allows, in bytes.
+const minWebhookKey = 24
+
+// maxReason bounds the provider's reason for a decline, in bytes.
+const maxReason = 200
+
+// webhookVerifier believes a body that any of its secrets has signed, by the
+// Standard Webhooks specification: HMAC-SHA256 over id, timestamp and body,
+// compared in constant time, at most 300 s old or ahead.
+type webhookVerifier []*webhook.Webhook
+
+func newWebhookVerifier(secrets []string) (webhookVerifier, error) {
+	var v webhookVerifier
+	for i, secret := range secrets {
+		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
+		if err != nil || len(key) < minWebhookKey {
+			return nil, fmt.Errorf("webhook secret %d is not whsec_ and at least %d bytes in base64", i+1, minWebhookKey)
+		}
+		verifier, err := webhook.NewWebhookRaw(key)
+		if err != nil {
+			return nil, err
+		}
+		v = append(v, verifier)
+	}
+	return v, nil
+}
+
+// verify returns CodeBadSignature unless the request is signed.
+func (v webhookVerifier) verify(c *fiber.Ctx) error {
+	header := http.Header{}
+	for _, name := range []string{webhook.HeaderWebhookID, webhook.HeaderWebhookTimestamp, webhook.HeaderWebhookSignature} {
+		header.Set(name, c.Get(name))
+	}
+	err := errors.New("no webhook secret is configured")
+	for _, key := range v {
+		if err = key.Verify(c.BodyRaw(), header); err == nil {
+			return nil
+		}
+	}
+	return order.Wrap(err, order.CodeBadSignature, "The webhook's signature, timestamp or id is missing or wrong.")
+}
+
+// sign returns the headers that verify wants, made with the first secret.
+func (v webhookVerifier) sign(id string, body []byte) (http.Header, error) {
+	if len(v) == 0 {
+		return nil, errors.New("no webhook secret is configured")
+	}
+	now := time.Now()
+	signature, err := v[0].Sign(id, now, body)
+	header := http.Header{}
+	header.Set(webhook.HeaderWebhookID, id)
+	header.Set(webhook.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
+	header.Set(webhook.HeaderWebhookSignature, signature)
+	return header, err
+}
+
+// signed verifies a webhook and returns its body. Providers may add fields to
+// their events, so unknown ones are not an error here.
+func (s *Server) signed(c *fiber.Ctx) (*body, error) {
+	if err := s.webhooks.verify(c); err != nil {
+		return nil, err
+	}
+	return readBody(c, maxBody)
+}
+
+// paymentSuccess answers POST /orders/:id/payment-success. The payment is
+// recorded before anything else: from then on it is either applied to its
+// order or refunded, whatever fails in between. What became of it is read from
+// Postgres, never concluded from the workflow's absence.
+func (s *Server) paymentSuccess(c *fiber.Ctx) error {
+	b, err := s.signed(c)
+	if err != nil {
+		return err
+	}
+	p := order.Payment{
+		ID: b.text("paymentId"), State: order.PaymentReceived, ReceivedAt: time.Now().UTC(),
+		Money: order.Money{Amount: b.integer("amount"), Currency: b.text("currency")},
+	}
+	if err := b.checkKnown(validPayment(p)); err != nil {
+		return err
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	o, err := s.find(ctx, c)
+	if err != nil {
+		return err
+	}
+	p.OrderID = o.ID
+	if o, err = s.receive(ctx, o, p); err != nil {
+		return err
+	}
+	return c.JSON(statusView{OrderID: o.ID, Status: o.Status})
+}
+
+func validPayment(p order.Payment) error {
+	switch {
+	case !order.ValidPaymentID(p.ID):
+		return invalidPaymentID()
+	case p.Money.Amount < 0:
+		return order.Invalid("amount", "must not be negative")
+	case !order.ValidCurrency(p.Money.Currency):
+		return order.Invalid("currency", "must be an ISO 4217 code such as EUR")
+	}
+	return nil
+}
+
+func invalidPaymentID() error {
+	return order.Invalid("paymentId", "must be 1 to 200 printable ASCII characters without spaces")
+}
+
+// receive records p and passes it on. It returns the order as last read.
+func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
+	if p.Money != o.Total() {
+		p.State = order.PaymentMismatch
+	}
+	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
+	if err != nil {
+		return o, err
+	}
+	if p.State == order.PaymentMismatch || recorded.State == order.PaymentMismatch {
+		return o, order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
+	}
+	switch recorded.State {
+	case order.PaymentReceived:
+		return s.passOn(ctx, o, recorded)
+	case order.PaymentRefused: // declined first, then paid after all: it can no longer be applied
+		return o, s.refund(ctx, recorded)
+	}
+	return s.deps.Orders.Order(ctx, o.ID) // applied or refunded before
+}
+
+// passOn signals the workflow, or refunds when there is nothing to pay for any
+// more. A workflow that has ended has left its outcome in Postgres; when that
+// is not there the provider has to come back, or the money would be forgotten.
+func (s *Server) passOn(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
+	var ended error
+	if !o.Status.Final() {
+		if ended = s.deps.Saga.PaymentReceived(ctx, o, p); ended != nil && order.CodeOf(ended) != order.CodeConflict {
+			return o, notPassedOn(ended)
+		}
+	}
+	o, err := s.refundIfLate(ctx, o, p)
+	if err == nil && ended != nil && !o.Status.Final() {
+		err = notPassedOn(ended)
+	}
+	return o, err
+}
+
+func notPassedOn(err error) error {
+	return order.Wrap(err, order.CodeUnavailable, "The report is recorded but could not be passed on yet. Please repeat it.")
+}
+
+// refundIfLate returns the money of a payment whose order is final without it.
+// It reads the order first and the payment second. A payment is applied in the
+// same transaction that confirms its order, so one that is still RECEIVED after
+// its order was seen final will never be applied.
+func (s *Server) refundIfLate(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
+	o, err := s.deps.Orders.Order(ctx, o.ID)
+	if err != nil || !o.Status.Final() {
+		return o, err
+	}
+	if p, err = s.deps.Payments.Payment(ctx, p.ID); err != nil || p.State != order.PaymentReceived {
+		return o, err
+	}
+	return o, s.refund(ctx, p)
+}
+
+func (s *Server) refund(ctx context.Context, p order.Payment) error {
+	if err := s.deps.Saga.Refund(ctx, p); err != nil {
+		return notPassedOn(err)
+	}
+	return nil
+}
+
+// paymentFailure answers POST /orders/:id/payment-failure.
+func (s *Server) paymentFailure(c *fiber.Ctx) error {
+	b, err := s.signed(c)
+	if err != nil {
+		return err
+	}
+	p := order.Payment{ID: b.text("paymentId"), State: order.PaymentRefused, ReceivedAt: time.Now().UTC()}
+	reason := b.optionalText("reason")
+	if err := b.checkKnown(validDecline(p, reason)); err != nil {
+		return err
+	}
+	ctx, cancel := s.context()
+	defer cancel()
+	o, err := s.find(ctx, c)
+	if err != nil {
+		return err
+	}
+	p.OrderID, p.Money = o.ID, o.Total()
+	if err := s.decline(ctx, o, p, reason); err != nil {
+		return err
+	}
+	return c.JSON(statusView{OrderID: o.ID, Status: o.Status})
+}
+
+func validDecline(p order.Payment, reason string) error {
+	switch {
+	case !order.ValidPaymentID(p.ID):
+		return invalidPaymentID()
+	case len(reason) > maxReason:
+		return order.Invalid("reason", "must be at most 200 bytes")
+	}
+	return nil
+}
+
+// decline records a declined payment and tells the workflow. A payment that
+// was received before stays received: the order, or a refund, has it.
+func (s *Server) decline(ctx context.Context, o order.Order, p order.Payment, reason string) error {
+	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
+	if err != nil || recorded.State != order.PaymentRefused || o.Status.Final() {
+		return err
+	}
+	err = s.deps.Saga.PaymentDeclined(ctx, o, p.ID, reason)
+	if err != nil && order.CodeOf(err) != order.CodeConflict {
+		return notPassedOn(err)
+	}
+	return nil
+}
