@@ -1,0 +1,36 @@
+package main
+
+import (
+	"context"
+	"net"
+	"net/http"
+	"net/http/pprof"
+	"time"
+)
+
+// startAdmin serves pprof to operators, away from buyers.
+func (s *service) startAdmin(context.Context) error {
+	if s.cfg.AdminAddr == "" {
+		return nil
+	}
+	listener, err := net.Listen("tcp", s.cfg.AdminAddr)
+	if err != nil {
+		return err
+	}
+	server := &http.Server{Handler: adminRoutes(), ReadHeaderTimeout: 10 * time.Second}
+	s.background("admin", s.fail, func(ctx context.Context) error {
+		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
+		return server.Serve(listener)
+	})
+	return nil
+}
+
+func adminRoutes() http.Handler {
+	mux := http.NewServeMux()
+	mux.HandleFunc("/debug/pprof/", pprof.Index)
+	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	return mux
+}

@@ -1,0 +1,133 @@
+package config
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+	"time"
+)
+
+// valid is the smallest environment with which every role starts.
+func valid() map[string]string {
+	return map[string]string{
+		"DATABASE_URL":           "postgres://localhost/orders",
+		"JWT_SECRET":             strings.Repeat("s", 32),
+		"PAYMENT_URL":            "http://payments.internal",
+		"PAYMENT_WEBHOOK_SECRET": "whsec_" + strings.Repeat("QUJD", 8),
+	}
+}
+
+func load(t *testing.T, change map[string]string) (Config, error) {
+	t.Helper()
+	values := valid()
+	for name, value := range change {
+		values[name] = value
+	}
+	var environ []string
+	for name, value := range values {
+		environ = append(environ, name+"="+value)
+	}
+	c, err := Load(environ, "")
+	if err != nil {
+		return c, err
+	}
+	return c, c.Validate()
+}
+
+func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
+	c, err := load(t, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if c.Role != RoleAll || c.HTTPAddr != ":8080" || c.PublicURL != "http://localhost:8080" ||
+		c.PaymentTimeout != 15*time.Minute || c.IntakeBudget != 20*time.Millisecond || c.TopicProgress != "order.progress" {
+		t.Fatalf("unexpected defaults: %+v", c)
+	}
+}
+
+func TestWrongValueNamesItsVariable(t *testing.T) {
+	for name, values := range map[string][]string{
+		"ROLE":                     {"server"},
+		"DATABASE_URL":             {""},
+		"HTTP_ADDR":                {"8080"},
+		"ADMIN_ADDR":               {"9090"},
+		"PUBLIC_URL":               {"shop.example", "ftp://shop.example"},
+		"LOG_LEVEL":                {"loud"},
+		"LOG_FORMAT":               {"xml"},
+		"KAFKA_BOOTSTRAP":          {"broker"},
+		"KAFKA_REPLICATION":        {"three"},
+		"KAFKA_SASL_MECHANISM":     {"GSSAPI"},
+		"KAFKA_USERNAME":           {"only-a-name"},
+		"TEMPORAL_TLS_CERT":        {"only-a-cert.pem"},
+		"PAYMENT_URL":              {"", "payments"},
+		"PAYMENT_TIMEOUT":          {"15", "10ms", "-1m"},
+		"PAYMENT_WEBHOOK_SECRET":   {"", "secret", "whsec_!!!", "whsec_QUJD"},
+		"INTAKE_BUDGET":            {"0s"},
+		"RATE_LIMIT_USER_RPS":      {"-1", "many"},
+		"RATE_LIMIT_GLOBAL_RPS":    {"-1"},
+		"SSE_MAX_STREAMS":          {"0"},
+		"SSE_MAX_STREAMS_PER_USER": {"-1"},
+		"JWT_SECRET":               {"", "short"},
+		"JWT_JWKS_URL":             {"both-are-set", "http://auth.internal/keys"},
+		"DEV_LOGIN":                {"true", "perhaps"},
+		"PAYMENT_SANDBOX":          {"true"},
+	} {
+		for _, value := range values {
+			t.Run(name+"="+value, func(t *testing.T) {
+				_, err := load(t, map[string]string{name: value})
+				if err == nil || !strings.Contains(err.Error(), name) {
+					t.Fatalf("got %v, want a problem that names %s", err, name)
+				}
+			})
+		}
+	}
+}
+
+func TestEveryProblemIsReportedAtOnce(t *testing.T) {
+	_, err := load(t, map[string]string{"LOG_FORMAT": "xml", "JWT_SECRET": "short", "PAYMENT_TIMEOUT": "1ms"})
+	if n := strings.Count(fmt.Sprint(err), "\n") + 1; n != 3 {
+		t.Fatalf("got %d problems, want 3:\n%v", n, err)
+	}
+}
+
+func TestDemoNeedsLoopbackOrConsent(t *testing.T) {
+	demo := map[string]string{"DEV_LOGIN": "true", "PAYMENT_SANDBOX": "true", "PAYMENT_URL": ""}
+	for addr, allowed := range map[string]bool{
+		"127.0.0.1:8080": true, "[::1]:8080": true, "localhost:8080": true,
+		":8080": false, "0.0.0.0:8080": false, "10.0.0.1:8080": false, "[::]:8080": false,
+	} {
+		demo["HTTP_ADDR"] = addr
+		if _, err := load(t, demo); (err == nil) != allowed {
+			t.Errorf("%s: got %v, want allowed %v", addr, err, allowed)
+		}
+	}
+	demo["HTTP_ADDR"], demo["ALLOW_DEMO"] = ":8080", "true"
+	if _, err := load(t, demo); err != nil {
+		t.Errorf("ALLOW_DEMO=true: %v", err)
+	}
+}
+
+func TestWorkerNeedsNoTokens(t *testing.T) {
+	if _, err := load(t, map[string]string{"ROLE": "worker", "JWT_SECRET": "", "PAYMENT_WEBHOOK_SECRET": ""}); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestRoleFlagOverridesTheEnvironment(t *testing.T) {
+	c, err := Load([]string{"DATABASE_URL=postgres://x/y", "ROLE=api"}, "worker")
+	if err != nil || c.Role != RoleWorker {
+		t.Fatalf("got %v, %v", c.Role, err)
+	}
+}
+
+func TestSecretsAreNeverPrinted(t *testing.T) {
+	c, err := load(t, map[string]string{"DATABASE_URL": "postgres://u:hunter2@db/orders"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, printed := range []string{fmt.Sprint(c), fmt.Sprintf("%+v", c), fmt.Sprintf("%#v", c)} {
+		if strings.Contains(printed, "hunter2") || strings.Contains(printed, strings.Repeat("s", 32)) {
+			t.Fatalf("a secret was printed: %s", printed)
+		}
+	}
+}

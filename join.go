@@ -1,0 +1,82 @@
+package main
+
+import (
+	"net"
+
+	"github.com/google/uuid"
+
+	"order-service/api"
+	"order-service/sse"
+	"order-service/store"
+)
+
+func (s *service) apiConfig() api.Config {
+	secrets := make([]string, len(s.cfg.WebhookSecrets))
+	for i, secret := range s.cfg.WebhookSecrets {
+		secrets[i] = string(secret)
+	}
+	return api.Config{
+		PublicURL:   s.cfg.PublicURL,
+		CORSOrigins: s.cfg.CORSOrigins,
+		JWT: api.JWTConfig{
+			Secret: string(s.cfg.JWTSecret), JWKSURL: s.cfg.JWTJWKSURL, Issuer: s.cfg.JWTIssuer, Audience: s.cfg.JWTAudience,
+		},
+		WebhookSecrets: secrets,
+		IntakeBudget:   s.cfg.IntakeBudget,
+		UserRPS:        s.cfg.RateLimitUser,
+		GlobalRPS:      s.cfg.RateLimitGlobal,
+		DevLogin:       s.cfg.DevLogin,
+		Sandbox:        s.cfg.PaymentSandbox,
+		Version:        version,
+		Log:            s.log,
+	}
+}
+
+func (s *service) apiDeps(intake *store.Intake, hub *sse.Hub) (deps api.Deps, err error) {
+	deps = api.Deps{
+		Gate: s.gate, GateSync: s.sync, Intake: intake, Unwritten: store.Unwritten,
+		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks(),
+	}
+	if s.cfg.PaymentSandbox {
+		deps.Sandbox, err = s.sandbox()
+	}
+	return deps, err
+}
+
+// checks are the lines of /readyz: what a role cannot do without is required.
+func (s *service) checks() []api.Check {
+	worker := !s.cfg.Role.API()
+	return []api.Check{
+		{Name: "postgres", Required: true, Ping: s.store.Ping},
+		{Name: "redis", Required: true, Ping: s.gate.Ping},
+		{Name: "kafka", Required: worker, Ping: s.bus.Ping},
+		{Name: "temporal", Required: worker, Ping: s.saga.Ping},
+	}
+}
+
+// streams shows the hub to api, which names its streams by an interface.
+type streams struct{ *sse.Hub }
+
+// stream is a joined stream that serves itself.
+type stream struct {
+	*sse.Stream
+	hub *sse.Hub
+}
+
+func (s streams) JoinOrder(id uuid.UUID, userID string) (api.Stream, error) {
+	joined, err := s.Hub.JoinOrder(id, userID)
+	if err != nil {
+		return nil, err
+	}
+	return stream{joined, s.Hub}, nil
+}
+
+func (s streams) JoinUser(userID string) (api.Stream, error) {
+	joined, err := s.Hub.JoinUser(userID)
+	if err != nil {
+		return nil, err
+	}
+	return stream{joined, s.Hub}, nil
+}
+
+func (s stream) Serve(conn net.Conn, o api.Opening) { s.hub.Serve(conn, s.Stream, sse.Opening(o)) }

@@ -1,0 +1,176 @@
+// Command order-service takes flash-sale orders, answers in milliseconds and
+// drives every accepted order to CONFIRMED, FAILED or CANCELLED.
+//
+// This folder only joins the parts: main.go reads the flags, serve.go starts
+// and stops what a role consists of, parts.go keeps the order of both.
+package main
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"net"
+	"net/http"
+	"os"
+	"os/signal"
+	"syscall"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"order-service/config"
+)
+
+// version is set by the build.
+var version = "dev"
+
+// Exit codes.
+const (
+	exitOK     = 0
+	exitFailed = 1 // the service failed, or --verify found a violation
+	exitUsage  = 2 // flags or environment are wrong; nothing was started
+)
+
+const usage = `order-service takes flash-sale orders and drives each to CONFIRMED, FAILED or CANCELLED.
+
+Usage: order-service [flags]
+
+  --role=api|worker|all  what this process runs (default: ROLE, or all)
+  --migrate              bring the database's schema up to date and exit
+  --verify [--json]      check the invariants of the running system and exit; 1 means a violation
+  --healthcheck          ask the process on HTTP_ADDR whether it is alive and exit
+  --version              print the version and exit
+  --help                 print this text and exit
+
+Settings come from the environment. DATABASE_URL is always needed; a wrong or
+missing value stops the start with a line that names the variable.
+`
+
+type flags struct {
+	role                                        string
+	migrate, verify, json, healthcheck, version bool
+}
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	context.AfterFunc(ctx, stop) // a second signal ends the process at once
+	os.Exit(run(ctx, os.Args[1:], os.Environ(), os.Stdout, os.Stderr))
+}
+
+// run is the whole program; it returns the exit code.
+func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) int {
+	f, err := parseFlags(args, stdout, stderr)
+	if errors.Is(err, flag.ErrHelp) {
+		return exitOK
+	}
+	if err != nil {
+		return exitUsage
+	}
+	if f.version {
+		fmt.Fprintln(stdout, version)
+		return exitOK
+	}
+	cfg, err := config.Load(environ, f.role)
+	if err == nil && !f.migrate && !f.verify && !f.healthcheck {
+		err = cfg.Validate()
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, err)
+		return exitUsage
+	}
+	return f.command(ctx, cfg, newLog(cfg, stderr), stdout)
+}
+
+func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
+	var f flags
+	set := flag.NewFlagSet("order-service", flag.ContinueOnError)
+	set.SetOutput(stderr)
+	set.Usage = func() {}
+	set.StringVar(&f.role, "role", "", "")
+	set.BoolVar(&f.migrate, "migrate", false, "")
+	set.BoolVar(&f.verify, "verify", false, "")
+	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.healthcheck, "healthcheck", false, "")
+	set.BoolVar(&f.version, "version", false, "")
+	err := set.Parse(args)
+	if errors.Is(err, flag.ErrHelp) {
+		fmt.Fprint(stdout, usage)
+		return f, err
+	}
+	if err == nil && set.NArg() > 0 {
+		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
+		fmt.Fprintln(stderr, err)
+	}
+	if err != nil {
+		fmt.Fprintln(stderr, "order-service --help lists the flags.")
+	}
+	return f, err
+}
+
+// command runs what the flags ask for; without any, the service itself.
+func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logger, stdout io.Writer) int {
+	var err error
+	switch {
+	case f.healthcheck:
+		err = healthcheck(ctx, cfg.HTTPAddr)
+	case f.migrate:
+		err = migrate(ctx, cfg, log)
+	case f.verify:
+		var ok bool
+		if ok, err = verifySystem(ctx, cfg, log, stdout, f.json); err == nil && !ok {
+			return exitFailed
+		}
+	default:
+		err = serve(ctx, cfg, log)
+	}
+	if err != nil {
+		log.Error().Err(err).Msg("order-service ends with an error")
+		return exitFailed
+	}
+	return exitOK
+}
+
+func newLog(cfg config.Config, out io.Writer) zerolog.Logger {
+	level, _ := zerolog.ParseLevel(cfg.LogLevel) // validated; the zero level is debug
+	if cfg.LogFormat == "console" {
+		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly}
+	}
+	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+}
+
+// healthcheck succeeds when the process that listens on addr says it is alive.
+// It is for a container's HEALTHCHECK, so it asks for no more than that: a
+// backend that is away must not get the container restarted.
+func healthcheck(ctx context.Context, addr string) error {
+	host, port, err := net.SplitHostPort(addr)
+	if err != nil {
+		return err
+	}
+	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
+		host = "127.0.0.1"
+	}
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, "http://"+net.JoinHostPort(host, port)+"/livez", nil)
+	if err != nil {
+		return err
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		return err
+	}
+	defer resp.Body.Close()
+	if resp.StatusCode != http.StatusOK {
+		return fmt.Errorf("livez answered %s", resp.Status)
+	}
+	return nil
+}
+
+func printJSON(out io.Writer, v any) error {
+	enc := json.NewEncoder(out)
+	enc.SetIndent("", "  ")
+	return enc.Encode(v)
+}

@@ -1,0 +1,106 @@
+package main
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"net/http"
+	"net/http/httptest"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/rs/zerolog"
+)
+
+func execute(t *testing.T, args, environ []string) (code int, stdout, stderr string) {
+	t.Helper()
+	var out, err bytes.Buffer
+	code = run(t.Context(), args, environ, &out, &err)
+	return code, out.String(), err.String()
+}
+
+func TestFlagsThatOnlyPrintNeedNoEnvironment(t *testing.T) {
+	if code, out, _ := execute(t, []string{"--version"}, nil); code != exitOK || out != version+"\n" {
+		t.Errorf("--version: %d, %q", code, out)
+	}
+	code, out, _ := execute(t, []string{"--help"}, nil)
+	for _, flag := range []string{"--role", "--migrate", "--verify", "--json", "--healthcheck", "--version"} {
+		if code != exitOK || !strings.Contains(out, flag) {
+			t.Errorf("--help: %d, does not mention %s", code, flag)
+		}
+	}
+}
+
+func TestWrongUseIsToldAndStartsNothing(t *testing.T) {
+	for name, c := range map[string]struct {
+		args, environ []string
+		says          string
+	}{
+		"unknown flag":     {args: []string{"--rolle=api"}, says: "--help"},
+		"stray argument":   {args: []string{"api"}, says: `"api"`},
+		"no environment":   {says: "DATABASE_URL"},
+		"unknown role":     {args: []string{"--role=server"}, environ: []string{"DATABASE_URL=postgres://x/y"}, says: "ROLE"},
+		"no way to verify": {environ: []string{"DATABASE_URL=postgres://x/y"}, says: "JWT_SECRET"},
+	} {
+		code, _, stderr := execute(t, c.args, c.environ)
+		if code != exitUsage || !strings.Contains(stderr, c.says) {
+			t.Errorf("%s: exit %d, %q does not say %s", name, code, stderr, c.says)
+		}
+	}
+}
+
+func TestHealthcheckSucceedsOnlyWhileTheProcessIsAlive(t *testing.T) {
+	var asked string
+	server := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { asked = r.URL.Path }))
+	environ := []string{"DATABASE_URL=postgres://x/y", "HTTP_ADDR=" + server.Listener.Addr().String()}
+	if code, _, stderr := execute(t, []string{"--healthcheck"}, environ); code != exitOK || asked != "/livez" {
+		t.Errorf("alive: exit %d, asked %q, %s", code, asked, stderr)
+	}
+	server.Close()
+	if code, _, _ := execute(t, []string{"--healthcheck"}, environ); code != exitFailed {
+		t.Errorf("gone: exit %d", code)
+	}
+}
+
+func TestPartsStopInReverseAndReportEveryProblem(t *testing.T) {
+	var order []string
+	p := &parts{log: zerolog.Nop()}
+	p.close("first", func() { order = append(order, "first") })
+	p.add("second", func(context.Context) error { order = append(order, "second"); return errors.New("broken") })
+	p.background("third", func(error) {}, func(ctx context.Context) error {
+		<-ctx.Done()
+		order = append(order, "third")
+		return ctx.Err()
+	})
+	err := p.stop(t.Context())
+	if !slices.Equal(order, []string{"third", "second", "first"}) || err == nil || !strings.Contains(err.Error(), "stop second: broken") {
+		t.Fatalf("stopped %v with %v", order, err)
+	}
+	if err := p.stop(t.Context()); err != nil {
+		t.Fatalf("a second stop: %v", err)
+	}
+}
+
+func TestPartThatHangsIsReportedAndLeftBehind(t *testing.T) {
+	release := make(chan struct{})
+	defer close(release)
+	p := &parts{log: zerolog.Nop()}
+	p.close("hung", func() { <-release })
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
+	defer cancel()
+	if err := p.stop(ctx); err == nil || !strings.Contains(err.Error(), "stop hung") {
+		t.Fatalf("got %v", err)
+	}
+}
+
+func TestPartThatEndsByItselfEndsTheProcess(t *testing.T) {
+	failed := make(chan error, 1)
+	p := &parts{log: zerolog.Nop()}
+	p.background("fragile", func(err error) { failed <- err }, func(context.Context) error { return errors.New("wrong topic") })
+	if err := <-failed; err == nil || err.Error() != "fragile: wrong topic" {
+		t.Fatalf("got %v", err)
+	}
+	_ = p.stop(t.Context())
+}

@@ -1,0 +1,258 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"order-service/api"
+	"order-service/bus"
+	"order-service/cache"
+	"order-service/config"
+	"order-service/saga"
+	"order-service/sse"
+	"order-service/store"
+)
+
+const (
+	startPatience = 30 * time.Second // how long a start waits for Postgres and Redis
+	topicPatience = 3 * time.Second  // how long it waits for Kafka before it goes on without
+	stopTimeout   = 15 * time.Second // from the signal to the end of the process
+	outboxLease   = 10 * time.Second // how long a committed batch belongs to its own process's relay
+)
+
+// service is one running process: its connections and its parts.
+type service struct {
+	cfg  config.Config
+	log  zerolog.Logger
+	fail context.CancelCauseFunc // ends the process because a part cannot go on
+	parts
+
+	store *store.Store
+	gate  *cache.Gate
+	sync  *cache.Sync
+	bus   *bus.Bus
+	saga  *saga.Client
+}
+
+// serve runs the role until ctx ends, then stops it.
+func serve(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+	ctx, fail := context.WithCancelCause(ctx)
+	defer fail(nil)
+	s := &service{cfg: cfg, log: log, fail: fail, parts: parts{log: log}}
+	err := s.start(ctx)
+	if err == nil {
+		log.Info().Str("role", string(cfg.Role)).Str("addr", cfg.HTTPAddr).Str("version", version).Msg("ready")
+		<-ctx.Done()
+	}
+	if ctx.Err() != nil {
+		err = failure(ctx)
+	}
+	stopping, cancel := context.WithTimeoutCause(context.WithoutCancel(ctx), stopTimeout, errors.New("not stopped within 15 s"))
+	defer cancel()
+	log.Info().Msg("stopping")
+	err = errors.Join(err, s.stop(stopping))
+	log.Info().Msg("stopped")
+	return err
+}
+
+// failure is why ctx ended, unless it was a signal.
+func failure(ctx context.Context) error {
+	if cause := context.Cause(ctx); !errors.Is(cause, context.Canceled) {
+		return cause
+	}
+	return nil
+}
+
+// start brings the parts up, each after those it needs. What it started before
+// an error is stopped by its caller.
+func (s *service) start(ctx context.Context) error {
+	steps := []func(context.Context) error{s.openStore, s.openGate, s.openBus, s.openSaga, s.startUpkeep}
+	if s.cfg.Role.Worker() {
+		steps = append(steps, s.startWorker, s.startConsumer)
+	}
+	if s.cfg.Role.API() {
+		steps = append(steps, s.startAPI)
+	} else {
+		steps = append(steps, s.startHealth)
+	}
+	steps = append(steps, s.startAdmin)
+	for _, step := range steps {
+		if err := step(ctx); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (s *service) openStore(ctx context.Context) (err error) {
+	err = s.patiently(ctx, "postgres", func(ctx context.Context) error {
+		s.store, err = openStore(ctx, s.cfg, s.log)
+		return err
+	})
+	if err != nil {
+		return err
+	}
+	s.close("postgres", s.store.Close)
+	return s.store.Migrate(ctx)
+}
+
+// openGate connects to Redis. Without it an api can take no order, so it does
+// not start; a worker settles late and starts all the same.
+func (s *service) openGate(ctx context.Context) (err error) {
+	s.gate, err = openGate(s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	s.add("redis", func(context.Context) error { return s.gate.Close() })
+	s.sync = cache.NewSync(s.gate, s.store, s.log)
+	if !s.cfg.Role.API() {
+		return nil
+	}
+	return s.patiently(ctx, "redis", s.gate.Ping)
+}
+
+// openBus prepares Kafka and its topics. Orders are accepted without it, so
+// when it is away the topics are left to be created once it is there.
+func (s *service) openBus(ctx context.Context) (err error) {
+	s.bus, err = openBus(s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	s.close("kafka", s.bus.Close)
+	ctx, cancel := context.WithTimeout(ctx, topicPatience)
+	defer cancel()
+	if s.bus.EnsureTopics(ctx) == nil {
+		return nil
+	}
+	s.background("topics", s.fail, func(ctx context.Context) error {
+		return s.eventually(ctx, "kafka topics", s.bus.EnsureTopics)
+	})
+	return nil
+}
+
+func (s *service) openSaga(context.Context) (err error) {
+	s.saga, err = openSaga(s.cfg, s.log)
+	if err != nil {
+		return err
+	}
+	s.close("temporal", s.saga.Close)
+	return nil
+}
+
+// startUpkeep keeps the gate equal to the ledger, in one process at a time.
+func (s *service) startUpkeep(context.Context) error {
+	s.background("gate upkeep", s.fail, func(ctx context.Context) error {
+		return s.store.Lead(ctx, "gate-upkeep", s.sync.Run)
+	})
+	return nil
+}
+
+func (s *service) startWorker(context.Context) error {
+	provider, err := s.provider()
+	if err != nil {
+		return err
+	}
+	worker := saga.NewWorker(s.saga, saga.Deps{
+		Orders: s.store, Payments: s.store, Publisher: s.bus, Gate: s.gate, Provider: provider,
+	})
+	worker.Start()
+	s.close("temporal worker", worker.Stop)
+	return nil
+}
+
+func (s *service) provider() (saga.Provider, error) {
+	if s.cfg.PaymentSandbox {
+		return s.sandbox()
+	}
+	provider, err := saga.NewHTTPProvider(s.cfg.PaymentURL)
+	if err != nil {
+		return nil, fmt.Errorf("PAYMENT_URL: %w", err)
+	}
+	s.close("payment provider", provider.Close)
+	return provider, nil
+}
+
+func (s *service) sandbox() (*saga.Sandbox, error) {
+	return saga.NewSandbox(s.cfg.PublicURL, []byte(s.cfg.WebhookSecrets[0]), s.store)
+}
+
+func (s *service) startConsumer(context.Context) error {
+	consumer := bus.NewConsumer(s.bus, s.saga, bus.ConsumerConfig{})
+	s.run("consumer", consumer.Run, consumer.Stop)
+	return nil
+}
+
+// run starts a part whose stop finishes its work first.
+func (s *service) run(name string, run func(context.Context) error, stop func(context.Context) error) {
+	s.background(name, s.fail, run)
+	s.add(name, stop)
+}
+
+// startAPI starts what serves buyers. Parts stop in the reverse order: streams
+// and long polls first, then HTTP, then what its last requests still need.
+func (s *service) startAPI(context.Context) error {
+	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
+	s.run("relay", relay.Run, relay.Stop)
+	intake := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
+	s.add("intake", intake.Stop)
+	hub := sse.NewHub(sse.Config{MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Log: s.log})
+	s.add("hub", hub.Close)
+	s.background("tail", s.fail, bus.NewTail(s.bus, hub).Run)
+	deps, err := s.apiDeps(intake, hub)
+	if err != nil {
+		return err
+	}
+	server, err := api.New(s.apiConfig(), deps)
+	if err != nil {
+		return err
+	}
+	if err := s.listen(server); err != nil {
+		return err
+	}
+	s.add("streams", hub.Close) // before HTTP, which would wait for them
+	return nil
+}
+
+func (s *service) startHealth(context.Context) error {
+	return s.listen(api.NewHealth(s.apiConfig(), s.checks()))
+}
+
+func (s *service) listen(server *api.Server) error {
+	if err := server.Listen(s.cfg.HTTPAddr); err != nil {
+		return fmt.Errorf("HTTP_ADDR: %w", err)
+	}
+	s.run("http", func(context.Context) error { return server.Serve() }, server.Shutdown)
+	return nil
+}
+
+// patiently repeats connect until it succeeds, for startPatience.
+func (s *service) patiently(ctx context.Context, name string, connect func(context.Context) error) error {
+	ctx, cancel := context.WithTimeout(ctx, startPatience)
+	defer cancel()
+	if err := s.eventually(ctx, name, connect); err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	return nil
+}
+
+// eventually repeats f with growing pauses until it succeeds or ctx ends, and
+// returns the last error then.
+func (s *service) eventually(ctx context.Context, name string, f func(context.Context) error) error {
+	const longest = 5 * time.Second
+	for pause := 100 * time.Millisecond; ; pause = min(2*pause, longest) {
+		err := f(ctx)
+		if err == nil {
+			return nil
+		}
+		s.log.Warn().Err(err).Dur("again_in", pause).Msgf("%s cannot be reached yet", name)
+		select {
+		case <-ctx.Done():
+			return err
+		case <-time.After(pause):
+		}
+	}
+}
