@@ -1,0 +1,37 @@
+# Everything is reached through these targets; `make` lists them.
+SHELL := /bin/bash
+STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
+VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
+STACK := bin/devstack
+
+.DEFAULT_GOAL := help
+.PHONY: help build run test test-unit test-e2e lint fuzz clean
+
+help: ## list the targets
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+build: ## compile bin/order-service and bin/devstack
+	@VERSION=$(VERSION) scripts/build
+
+run: build ## start everything on http://127.0.0.1:8080; data stays in .data
+	@$(STACK) --data .data --demo -- bin/order-service --role=all
+
+test: test-unit test-e2e ## all tests, on real servers that are started for them
+
+test-unit: build ## the packages' tests with the race detector
+	$(STACK) -- go test -race ./...
+
+test-e2e: build ## build and exec the binary, drive it through HTTP only
+	cd devstack && ../$(STACK) -- go test -timeout 12m ./...
+
+lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
+	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
+	go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
+	cd devstack && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
+	go test -run TestFoldersImportOnlyWhatTheirJobAllows .
+
+fuzz: ## a minute for each parser of untrusted bytes
+	go test -run '^$$' -fuzz FuzzDecodeReservation -fuzztime 1m ./bus
+
+clean: ## remove what was built and the data of make run
+	rm -rf bin .data
