@@ -3,6 +3,8 @@ package api
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
+	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -60,95 +62,60 @@ func isIdentity(encoding string) bool {
 }
 
 func parseBody(raw []byte) (*body, error) {
-	if !utf8.Valid(raw) || !json.Valid(raw) {
-		return nil, order.Errorf(order.CodeMalformedJSON, "The body is not JSON in UTF-8.")
-	}
-	raw = bytes.TrimLeft(raw, " \t\r\n")
-	if raw[0] != '{' {
-		return nil, order.Errorf(order.CodeMalformedJSON, "The body must be a JSON object.")
-	}
 	b := &body{members: make([]member, 0, 4)}
-	if nul := b.split(raw); nul {
-		return nil, order.Errorf(order.CodeMalformedJSON, "The body contains a NUL character.")
+	if !utf8.Valid(raw) || b.split(json.NewDecoder(bytes.NewReader(raw))) != nil {
+		return nil, order.Errorf(order.CodeMalformedJSON, "The body is not one JSON object in UTF-8 without NUL characters.")
 	}
 	return b, nil
 }
 
-// split lists the members of the object in raw, which must be valid JSON. It
-// reports whether any string in it contains an escaped NUL; Postgres cannot
-// store one.
-func (b *body) split(raw []byte) (nul bool) {
-	rest := skipSpace(raw[1:])
-	for rest[0] != '}' {
-		end, bad := stringEnd(rest)
-		nul = nul || bad
-		name := unquote(rest[:end])
-		rest = skipSpace(rest[end:])
-		rest = skipSpace(rest[1:]) // the colon
-		end, bad = valueEnd(rest)
-		nul = nul || bad
-		b.add(name, bytes.TrimRight(rest[:end], " \t\r\n"))
-		if rest = rest[end:]; rest[0] == ',' {
-			rest = skipSpace(rest[1:])
+var errNotAnObject = errors.New("not one JSON object")
+
+// split reads one object to the end of the input and notes its members.
+func (b *body) split(dec *json.Decoder) error {
+	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
+		return errNotAnObject
+	}
+	for dec.More() {
+		name, err := dec.Token()
+		if err != nil {
+			return err
+		}
+		var value json.RawMessage
+		if err := dec.Decode(&value); err != nil {
+			return err
+		}
+		if err := b.add(name.(string), value); err != nil { // a name is always a string
+			return err
 		}
 	}
-	return nul
+	if _, err := dec.Token(); err != nil {
+		return err
+	}
+	if _, err := dec.Token(); err != io.EOF {
+		return errNotAnObject
+	}
+	return nil
 }
 
-func (b *body) add(name string, value []byte) {
+// add notes a member. Postgres cannot store a NUL, so none gets that far.
+func (b *body) add(name string, value []byte) error {
+	if strings.ContainsRune(name, 0) || strings.ContainsRune(unquote(value), 0) {
+		return errNotAnObject
+	}
 	if b.find(name) != nil {
 		b.wrong(name, "is given twice")
-		return
+		return nil
 	}
 	b.members = append(b.members, member{name: name, value: value})
+	return nil
 }
 
-func skipSpace(raw []byte) []byte { return bytes.TrimLeft(raw, " \t\r\n") }
-
-// stringEnd returns the length of the string that raw begins with.
-func stringEnd(raw []byte) (end int, nul bool) {
-	for i := 1; ; i++ {
-		switch raw[i] {
-		case '"':
-			return i + 1, nul
-		case '\\':
-			nul = nul || bytes.HasPrefix(raw[i+1:], []byte("u0000"))
-			i++
-		}
+// unquote returns the text of a JSON string, "" for another value.
+func unquote(value []byte) (text string) {
+	if value[0] == '"' {
+		_ = json.Unmarshal(value, &text) // the decoder has found it valid
 	}
-}
-
-// valueEnd returns the length of the value that raw begins with: it ends at
-// the comma or brace of the object around it.
-func valueEnd(raw []byte) (end int, nul bool) {
-	for i, depth := 0, 0; ; i++ {
-		switch raw[i] {
-		case '"':
-			length, bad := stringEnd(raw[i:])
-			nul = nul || bad
-			i += length - 1
-		case '{', '[':
-			depth++
-		case '}', ']':
-			if depth == 0 {
-				return i, nul
-			}
-			depth--
-		case ',':
-			if depth == 0 {
-				return i, nul
-			}
-		}
-	}
-}
-
-// unquote returns the text of a valid JSON string, in memory of its own.
-func unquote(raw []byte) string {
-	if bytes.IndexByte(raw, '\\') < 0 {
-		return string(raw[1 : len(raw)-1])
-	}
-	var text string
-	_ = json.Unmarshal(raw, &text) // known to be valid
 	return text
 }
 

@@ -47,8 +47,13 @@ func (s *Server) cancelOrder(c *fiber.Ctx) error {
 // cancelled asks the workflow and returns the order as it then is. A workflow
 // that has ended in the meantime has left its outcome in the database.
 func (s *Server) cancelled(ctx context.Context, o order.Order) (order.Order, error) {
-	if err := s.deps.Saga.Cancel(ctx, o); err != nil && order.CodeOf(err) != order.CodeConflict {
-		return o, order.Wrap(err, order.CodeUnavailable, "The order cannot be cancelled right now. Please try again.")
+	asked := s.deps.Saga.Cancel(ctx, o)
+	if asked == nil || order.CodeOf(asked) == order.CodeConflict {
+		var err error
+		o, err = s.await(ctx, o, cancelWait, cancelRetry, func(o order.Order) bool { return o.Status.Final() })
+		if err != nil || asked == nil || o.Status.Final() {
+			return o, err
+		}
 	}
-	return s.await(ctx, o, cancelWait, cancelRetry, func(o order.Order) bool { return o.Status.Final() })
+	return o, order.Wrap(asked, order.CodeUnavailable, "The order cannot be cancelled right now. Please try again.")
 }

@@ -53,8 +53,9 @@ func (s *Server) orderEvents(c *fiber.Ctx) error {
 // the id last: a snapshot, what it missed, or, when the id makes no sense, a
 // reset and a snapshot. It is over when the client has seen the final status.
 func (s *Server) resume(ctx context.Context, o order.Order, last string) (opening Opening, over bool, err error) {
+	id := o.ID // all that a stream keeps for its life
 	opening.Resnapshot = func(ctx context.Context) ([]order.ProgressEvent, error) {
-		now, err := s.deps.Orders.Order(ctx, o.ID)
+		now, err := s.deps.Orders.Order(ctx, id)
 		return []order.ProgressEvent{now.Snapshot()}, err
 	}
 	seq, err := strconv.ParseInt(last, 10, 64)

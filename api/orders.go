@@ -12,9 +12,6 @@ import (
 	"order-service/order"
 )
 
-// maxWait caps a long poll.
-const maxWait = 30 * time.Second
-
 // Page sizes of GET /orders.
 const (
 	defaultPage = 20
@@ -121,49 +118,6 @@ func (s *Server) owned(ctx context.Context, c *fiber.Ctx, who caller) (order.Ord
 		err = orderNotFound()
 	}
 	return o, err
-}
-
-// await returns the order as soon as done accepts it, or as it is after
-// timeout or at shutdown. Events may be lost, so it also looks again at every
-// interval; the database is what counts.
-func (s *Server) await(ctx context.Context, o order.Order, timeout, interval time.Duration, done func(order.Order) bool) (order.Order, error) {
-	events, leave := s.deps.Hub.Watch(o.ID)
-	defer leave()
-	deadline := time.NewTimer(timeout)
-	defer deadline.Stop()
-	again := time.NewTicker(interval)
-	defer again.Stop()
-	for last := false; ; {
-		o, err := s.deps.Orders.Order(ctx, o.ID)
-		if err != nil || last || done(o) {
-			return o, err
-		}
-		select {
-		case _, open := <-events:
-			if !open {
-				events = nil // the hub has closed; the ticker goes on
-			}
-		case <-again.C:
-		case <-deadline.C:
-			last = true
-		case <-s.stopping:
-			return o, nil
-		}
-	}
-}
-
-// etag is a strong entity tag: seq changes with every change of the order.
-func etag(seq int64) string { return `"` + strconv.FormatInt(seq, 10) + `"` }
-
-// listed compares tag with an If-None-Match list, weakly (RFC 9110, section 13.1.2).
-func listed(list, tag string) bool {
-	for known := range strings.SplitSeq(list, ",") {
-		known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
-		if known == "*" || known == tag {
-			return true
-		}
-	}
-	return false
 }
 
 // listOrders answers GET /orders: the caller's own, newest first. The cursor

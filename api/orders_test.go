@@ -194,6 +194,7 @@ func TestCancelAnswersWithTheOutcome(t *testing.T) {
 		"failed before":           {order.Failed, "", nil, 409, "not-cancellable", 0},
 		"takes longer":            {order.Pending, "", nil, 200, `"status":"PENDING","cancelRequested":true`, 1},
 		"workflow ended, failed":  {order.PaymentPending, order.Failed, order.Errorf(order.CodeConflict, "Ended."), 409, "not-cancellable", 1},
+		"ended without outcome":   {order.Pending, "", order.Errorf(order.CodeConflict, "Ended."), 503, "unavailable", 1},
 		"workflow out of reach":   {order.Pending, "", errors.New("connection refused"), 503, "unavailable", 1},
 		"workflow engine is down": {order.Pending, "", order.Errorf(order.CodeUnavailable, "Down."), 503, "unavailable", 1},
 	} {

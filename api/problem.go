@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"encoding/json"
 	"errors"
 	"math/rand/v2"
 	"net"
@@ -83,7 +82,7 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	s.report(ctx, id, e, err)
 
 	k := kinds[e.Code]
-	body, _ := json.Marshal(problem{ // a struct of strings and ints always marshals
+	body, _ := order.EncodeJSON(problem{ // a struct of strings and ints always marshals
 		Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status,
 		Detail: e.Message, Code: e.Code, Errors: e.Fields, RequestID: id,
 	})

@@ -108,19 +108,3 @@ func unquoteKey(quoted string) (string, bool) {
 	}
 	return "", false
 }
-
-// waitFor parses ?wait=20s (or seconds without a unit), at most maxWait.
-func waitFor(c *fiber.Ctx) (time.Duration, error) {
-	text := c.Query("wait")
-	if text == "" {
-		return 0, nil
-	}
-	wait, err := time.ParseDuration(text)
-	if seconds, atoi := strconv.Atoi(text); atoi == nil {
-		wait, err = time.Duration(min(seconds, int(maxWait/time.Second)))*time.Second, nil
-	}
-	if err != nil || wait < 0 {
-		return 0, order.Invalid("wait", "must be a duration such as 20s")
-	}
-	return min(wait, maxWait), nil
-}

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
@@ -90,7 +89,7 @@ func majorUnits(m order.Money) string {
 
 // tell sends a webhook. A refusal by the service is CodeConflict.
 func (s *Server) tell(ctx context.Context, p order.Payment, event string, payload fiber.Map) error {
-	body, err := json.Marshal(payload)
+	body, err := order.EncodeJSON(payload)
 	if err != nil {
 		return err
 	}

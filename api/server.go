@@ -5,17 +5,11 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"runtime/debug"
-	"slices"
-	"strings"
 	"sync"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/middleware/cors"
-	"github.com/gofiber/fiber/v2/utils"
 	"github.com/rs/zerolog"
-	"github.com/valyala/fasthttp"
 
 	"order-service/order"
 )
@@ -105,6 +99,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		WriteTimeout:                 writeTimeout,
 		IdleTimeout:                  idleTimeout,
 		ErrorHandler:                 s.handleError,
+		JSONEncoder:                  order.EncodeJSON,
 	})
 	s.app.Server().Handler = s.wrap(s.app.Server().Handler)
 	return s
@@ -124,58 +119,6 @@ func (s *Server) configure() (err error) {
 	if len(s.cfg.CORSOrigins) > 0 {
 		return s.allowOrigins()
 	}
-	return nil
-}
-
-func (s *Server) routes() {
-	s.healthRoutes()
-	app := s.app
-	app.Post("/orders", s.createOrder)
-	app.Get("/orders", s.listOrders)
-	app.Get("/orders/events", s.userEvents) // before :id
-	app.Get("/orders/:id", s.getOrder)
-	app.Get("/orders/:id/events", s.orderEvents)
-	app.Get("/orders/:id/timeline", s.timeline)
-	app.Post("/orders/:id/cancel", s.cancelOrder)
-	app.Post("/orders/:id/payment-success", s.paymentSuccess)
-	app.Post("/orders/:id/payment-failure", s.paymentFailure)
-	app.Get("/products", s.listProducts)
-	app.Get("/products/:id", s.getProduct)
-	app.Get("/admin/products/:id", s.adminProduct)
-	app.Put("/admin/products/:id", s.putProduct)
-	app.Post("/admin/products/:id/restock", s.restock)
-	app.Get("/problems/:code", s.describe)
-	if s.cfg.DevLogin {
-		app.Post("/dev/login", s.devLogin)
-	}
-	if s.cfg.Sandbox {
-		app.Get("/sandbox/pay", s.sandboxPage)
-		app.Post("/sandbox/pay", s.sandboxPay)
-	}
-	s.pages()
-}
-
-func (s *Server) healthRoutes() {
-	s.app.Get("/livez", s.livez)
-	s.app.Get("/readyz", s.readyz)
-}
-
-// allowOrigins lets pages of other origins call the API (the Fetch standard's
-// CORS protocol). The middleware panics on an origin it cannot use.
-func (s *Server) allowOrigins() (err error) {
-	defer func() {
-		if reason := recover(); reason != nil {
-			err = fmt.Errorf("CORS origins: %v", reason)
-		}
-	}()
-	s.app.Use(cors.New(cors.Config{
-		AllowOrigins:     strings.Join(s.cfg.CORSOrigins, ","),
-		AllowMethods:     "GET,POST,PUT",
-		AllowHeaders:     "Authorization,Content-Type,Idempotency-Key,If-None-Match,Last-Event-ID",
-		ExposeHeaders:    "ETag,Location,RateLimit,RateLimit-Policy,Retry-After,X-Request-Id",
-		AllowCredentials: !slices.Contains(s.cfg.CORSOrigins, "*"), // the stream cookie, for explicit origins only
-		MaxAge:           600,
-	}))
 	return nil
 }
 
@@ -220,56 +163,4 @@ func (s *Server) Shutdown(ctx context.Context) (err error) {
 // has gone, so there is nothing else to derive it from.
 func (s *Server) context() (context.Context, context.CancelFunc) {
 	return context.WithTimeout(s.base, requestTimeout)
-}
-
-// wrap runs around every request. It works below Fiber, so that it costs no
-// routing and also covers what Fiber answers by itself.
-func (s *Server) wrap(next fasthttp.RequestHandler) fasthttp.RequestHandler {
-	verbose := s.cfg.Log.GetLevel() <= zerolog.DebugLevel
-	methods := s.app.Config().RequestMethods
-	return func(ctx *fasthttp.RequestCtx) {
-		s.begin(ctx)
-		defer s.recoverPanic(ctx)
-		if !slices.Contains(methods, utils.UnsafeString(ctx.Method())) {
-			s.fail(ctx, fiber.ErrMethodNotAllowed)
-			return
-		}
-		next(ctx)
-		if verbose {
-			s.logAccess(ctx)
-		}
-	}
-}
-
-// begin gives a response its request id and the headers that every one has.
-func (s *Server) begin(ctx *fasthttp.RequestCtx) {
-	h := &ctx.Response.Header
-	h.Set(fiber.HeaderXRequestID, s.ids.of(ctx))
-	h.Set(fiber.HeaderXContentTypeOptions, "nosniff")
-	h.Set(fiber.HeaderReferrerPolicy, "no-referrer")
-	h.Set(fiber.HeaderContentSecurityPolicy, "default-src 'none'; frame-ancestors 'none'")
-	h.Set(fiber.HeaderCacheControl, "no-store")
-}
-
-func (s *Server) recoverPanic(ctx *fasthttp.RequestCtx) {
-	if reason := recover(); reason != nil {
-		s.fail(ctx, fmt.Errorf("panic: %v\n%s", reason, debug.Stack()))
-	}
-}
-
-func (s *Server) logAccess(ctx *fasthttp.RequestCtx) {
-	s.cfg.Log.Debug().Str("request", requestID(ctx)).Bytes("method", ctx.Method()).Bytes("path", ctx.Path()).
-		Int("status", ctx.Response.StatusCode()).Dur("took", time.Since(ctx.Time())).Msg("request")
-}
-
-// handleError is Fiber's error handler. fasthttp also calls it for a request
-// it could not read, which wrap never sees.
-func (s *Server) handleError(c *fiber.Ctx, err error) error {
-	ctx := c.Context()
-	if requestID(ctx) == "" {
-		s.begin(ctx)
-		drain(ctx, err)
-	}
-	s.fail(ctx, err)
-	return nil
 }

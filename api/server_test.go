@@ -29,7 +29,7 @@ const (
 
 func TestMain(m *testing.M) {
 	goleak.VerifyTestMain(m, // both are fasthttp's: one lives as long as the process, the other outlives its server by 10 s
-		goleak.IgnoreTopFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
+		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.updateServerDate.func1"),
 		goleak.IgnoreAnyFunction("github.com/valyala/fasthttp.(*workerPool).Start.func2"))
 }
 

@@ -2,80 +2,21 @@ package api
 
 import (
 	"context"
-	"encoding/base64"
-	"errors"
-	"fmt"
-	"net/http"
-	"strconv"
-	"strings"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"order-service/order"
 )
 
-// minWebhookKey is the shortest key that Standard Webhooks allows, in bytes.
-const minWebhookKey = 24
-
 // maxReason bounds the provider's reason for a decline, in bytes.
 const maxReason = 200
-
-// webhookVerifier believes a body that any of its secrets has signed, by the
-// Standard Webhooks specification: HMAC-SHA256 over id, timestamp and body,
-// compared in constant time, at most 300 s old or ahead.
-type webhookVerifier []*webhook.Webhook
-
-func newWebhookVerifier(secrets []string) (webhookVerifier, error) {
-	var v webhookVerifier
-	for i, secret := range secrets {
-		key, err := base64.StdEncoding.DecodeString(strings.TrimPrefix(secret, "whsec_"))
-		if err != nil || len(key) < minWebhookKey {
-			return nil, fmt.Errorf("webhook secret %d is not whsec_ and at least %d bytes in base64", i+1, minWebhookKey)
-		}
-		verifier, err := webhook.NewWebhookRaw(key)
-		if err != nil {
-			return nil, err
-		}
-		v = append(v, verifier)
-	}
-	return v, nil
-}
-
-// verify returns CodeBadSignature unless the request is signed.
-func (v webhookVerifier) verify(c *fiber.Ctx) error {
-	header := http.Header{}
-	for _, name := range []string{webhook.HeaderWebhookID, webhook.HeaderWebhookTimestamp, webhook.HeaderWebhookSignature} {
-		header.Set(name, c.Get(name))
-	}
-	err := errors.New("no webhook secret is configured")
-	for _, key := range v {
-		if err = key.Verify(c.BodyRaw(), header); err == nil {
-			return nil
-		}
-	}
-	return order.Wrap(err, order.CodeBadSignature, "The webhook's signature, timestamp or id is missing or wrong.")
-}
-
-// sign returns the headers that verify wants, made with the first secret.
-func (v webhookVerifier) sign(id string, body []byte) (http.Header, error) {
-	if len(v) == 0 {
-		return nil, errors.New("no webhook secret is configured")
-	}
-	now := time.Now()
-	signature, err := v[0].Sign(id, now, body)
-	header := http.Header{}
-	header.Set(webhook.HeaderWebhookID, id)
-	header.Set(webhook.HeaderWebhookTimestamp, strconv.FormatInt(now.Unix(), 10))
-	header.Set(webhook.HeaderWebhookSignature, signature)
-	return header, err
-}
 
 // signed verifies a webhook and returns its body. Providers may add fields to
 // their events, so unknown ones are not an error here.
 func (s *Server) signed(c *fiber.Ctx) (*body, error) {
 	if err := s.webhooks.verify(c); err != nil {
+		s.outages.Warn().Err(err).Str("request", requestID(c.Context())).Msg("webhook refused") // a forgery, or the secrets differ
 		return nil, err
 	}
 	return readBody(c, maxBody)
@@ -136,13 +77,12 @@ func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (o
 		return o, err
 	}
 	if p.State == order.PaymentMismatch || recorded.State == order.PaymentMismatch {
+		s.cfg.Log.Warn().Str("payment", p.ID).Stringer("order", o.ID).Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).
+			Msg("a payment does not match its order")
 		return o, order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
 	}
-	switch recorded.State {
-	case order.PaymentReceived:
+	if recorded.State == order.PaymentReceived {
 		return s.passOn(ctx, o, recorded)
-	case order.PaymentRefused: // declined first, then paid after all: it can no longer be applied
-		return o, s.refund(ctx, recorded)
 	}
 	return s.deps.Orders.Order(ctx, o.ID) // applied or refunded before
 }

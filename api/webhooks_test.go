@@ -239,14 +239,17 @@ func TestDeclineIsRecordedThenPassedOn(t *testing.T) {
 	s.declinePayment(o, `{"reason":"no funds"}`).problem(t, 422, order.CodeValidation)
 }
 
-func TestPaymentAfterItsDeclineIsRefunded(t *testing.T) {
-	shop := newShop()
-	s := serve(t, shop)
-	o := shop.put("ann", order.PaymentPending)
-	s.declinePayment(o, `{"paymentId":"pay_1"}`).ok(t)
-	s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
-	if calls := shop.seenCalls(); !slices.Contains(calls, "refund pay_1") || slices.Contains(calls, "received pay_1") {
-		t.Errorf("calls %v", calls)
+func TestPaymentAfterItsDeclineIsPassedOnOrRefunded(t *testing.T) {
+	for status, want := range map[order.Status]string{order.PaymentPending: "received pay_1", order.Failed: "refund pay_1"} {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		s.declinePayment(o, `{"paymentId":"pay_1"}`).ok(t)
+		shop.move(o.ID, status)
+		s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+		if calls := shop.seenCalls(); !slices.Equal(calls, []string{"declined pay_1 ", want}) {
+			t.Errorf("%s: calls %v", status, calls)
+		}
 	}
 }
 

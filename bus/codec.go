@@ -25,7 +25,7 @@ const maxEvent = 64 << 10
 // encode returns the record of one event: keyed by order, so that the events
 // of an order stay in sequence within their topic.
 func encode(ctx context.Context, topic, eventType string, id uuid.UUID, event any) (*kgo.Record, error) {
-	value, err := json.Marshal(event)
+	value, err := order.EncodeJSON(event)
 	if err != nil {
 		return nil, fmt.Errorf("encode %s of order %s: %w", eventType, id, err)
 	}

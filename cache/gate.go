@@ -5,6 +5,7 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -32,6 +33,7 @@ type Gate struct {
 	drops   *dropper
 	soldOut *soldOut
 	scripts scripts
+	close   func() error
 }
 
 // Open returns a Gate. It does not connect; Ping does. The error is about the
@@ -54,6 +56,7 @@ func Open(c Config) (*Gate, error) {
 		pipe: newPipeline(fast, timeout), soldOut: newSoldOut(), scripts: newScripts(),
 	}
 	g.drops = newDropper(g.dropNow, c.Log)
+	g.close = sync.OnceValue(g.shutDown)
 	return g, nil
 }
 
@@ -65,11 +68,13 @@ func (g *Gate) Ping(ctx context.Context) error {
 	return nil
 }
 
-// Close answers the calls under way, tries the queued drops once more and
-// disconnects. It must be called once, after the last other call.
-func (g *Gate) Close() error {
+// Close answers the calls under way, tries the queued drops once more, for
+// about a second at most, and disconnects. It may be called twice.
+func (g *Gate) Close() error { return g.close() }
+
+func (g *Gate) shutDown() error {
 	g.pipe.close()
-	g.drops.close()
+	g.drops.close() // after the pipeline, whose abandoned holds end here
 	return cmp.Or(g.fast.Close(), g.patient.Close())
 }
 

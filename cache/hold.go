@@ -21,8 +21,9 @@ const keyLife = 3600
 // Errors: CodePriceUnavailable (the product is not in Redis), CodePriceChanged,
 // CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, CodeOverloaded, and
 // CodeUnavailable when Redis does not answer in time or ctx ends. After any
-// error no units stay held: what may have been taken is dropped behind the
-// caller's back.
+// error no units stay held: what may have been taken is dropped in the
+// background. r's strings must be copies: a call under way still reads them
+// after its caller has left.
 func (g *Gate) Hold(ctx context.Context, r order.HoldRequest) (order.Held, error) {
 	// A keyed request may be the retry of an accepted order.
 	if r.Key == "" && g.soldOut.has(r.ProductID) {

@@ -1,8 +1,11 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"errors"
+	"maps"
+	"slices"
 	"sync"
 
 	"github.com/google/uuid"
@@ -169,17 +172,26 @@ func (l *ledger) snapshot(id string) []order.GateChunk {
 	p := *l.products[id]
 	chunks := []order.GateChunk{{Product: &p}}
 	if p.PerUserLimit > 0 {
-		for user, units := range l.units(id) {
-			chunks = append(chunks, order.GateChunk{Users: map[string]int64{user: units}})
+		sums := l.units(id)
+		for _, user := range slices.Sorted(maps.Keys(sums)) {
+			chunks = append(chunks, order.GateChunk{Users: map[string]int64{user: sums[user]}})
 		}
 	}
-	for _, o := range l.orders {
+	for _, o := range l.sorted() {
 		if o.ProductID == id && o.state == order.Pending {
 			hold := order.GateHold{OrderID: o.OrderID, UserID: o.UserID, Quantity: o.Quantity}
 			chunks = append(chunks, order.GateChunk{Holds: []order.GateHold{hold}})
 		}
 	}
 	return chunks
+}
+
+// sorted are the orders in the order of their ids, which is that of their
+// making: a failure can be played again.
+func (l *ledger) sorted() []*row {
+	return slices.SortedFunc(maps.Values(l.orders), func(a, b *row) int {
+		return bytes.Compare(a.OrderID[:], b.OrderID[:])
+	})
 }
 
 // HoldFates implements Ledger; orders without a row are missing.

@@ -17,6 +17,8 @@ const (
 	maxQueue = 8192 // calls waiting for a round trip
 	maxBatch = 256  // calls that share one
 	flushers = 2    // round trips in flight: Redis works on one while the other is encoded and read
+
+	scriptTries = 3 // rounds of a batch whose scripts Redis keeps forgetting
 )
 
 // A call is one run of a script for one caller.
@@ -159,22 +161,37 @@ func (p *pipeline) close() {
 }
 
 // run sends calls in one round trip and sets their replies. Redis forgets
-// scripts when it restarts or is told to: calls that found theirs missing,
-// and so did nothing, are sent once more after loading it.
+// scripts when it restarts or is told to: calls that found theirs missing, and
+// so did nothing, are sent again after loading it.
 func run(ctx context.Context, client redis.UniversalClient, calls []*call) {
-	evaluate(ctx, client, calls)
-	missing := map[*redis.Script][]*call{}
+	for range scriptTries {
+		evaluate(ctx, client, calls)
+		if calls = missing(calls); len(calls) == 0 {
+			return
+		}
+		load(ctx, client, calls)
+	}
+}
+
+// missing returns the calls whose script Redis did not know.
+func missing(calls []*call) (without []*call) {
 	for _, c := range calls {
 		if redis.HasErrorPrefix(c.err, "NOSCRIPT") {
-			missing[c.script] = append(missing[c.script], c)
+			without = append(without, c)
 		}
 	}
-	for script, calls := range missing {
-		if err := script.Load(ctx, client).Err(); err != nil {
-			fail(calls, err)
-			continue
+	return without
+}
+
+// load loads the calls' scripts, on every node of a cluster. Where that fails,
+// the next evaluation fails too and says why.
+func load(ctx context.Context, client redis.UniversalClient, calls []*call) {
+	loaded := map[*redis.Script]bool{}
+	for _, c := range calls {
+		if !loaded[c.script] {
+			loaded[c.script] = true
+			_ = c.script.Load(ctx, client)
 		}
-		evaluate(ctx, client, calls)
 	}
 }
 
@@ -190,11 +207,5 @@ func evaluate(ctx context.Context, client redis.UniversalClient, calls []*call) 
 	_, _ = pipe.Exec(ctx) // every command carries its own error
 	for i, c := range calls {
 		c.reply, c.err = replies[i].Result()
-	}
-}
-
-func fail(calls []*call, err error) {
-	for _, c := range calls {
-		c.err = err
 	}
 }

@@ -52,11 +52,12 @@ func TestRedisGoneIsUnavailableAtOnce(t *testing.T) {
 				t.Errorf("Drop = %v, want it queued", err)
 			}
 			must(t, g.Close())
+			must(t, g.Close())
 		})
 	}
 }
 
-// wantUnavailable allows a second for what takes 50 ms on an idle machine.
+// wantUnavailable allows two seconds for what takes 50 ms on an idle machine.
 func wantUnavailable(t *testing.T, g *Gate) {
 	began := time.Now()
 	r := request("ann", 1)
@@ -68,7 +69,7 @@ func wantUnavailable(t *testing.T, g *Gate) {
 			t.Errorf("%s = %v, want %s", what, err, order.CodeUnavailable)
 		}
 	}
-	if took := time.Since(began); took > time.Second {
+	if took := time.Since(began); took > 2*time.Second {
 		t.Errorf("it took %v", took)
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"context"
 	"fmt"
 	"slices"
-	"strings"
 	"testing"
 
 	"github.com/google/uuid"
@@ -167,12 +166,11 @@ func (w *world) late(rt *rapid.T) {
 // inState picks a random order in one of the states.
 func (w *world) inState(rt *rapid.T, states ...order.Status) (uuid.UUID, bool) {
 	var ids []uuid.UUID
-	for id, o := range w.s.ledger.orders {
+	for _, o := range w.s.ledger.sorted() {
 		if slices.Contains(states, o.state) {
-			ids = append(ids, id)
+			ids = append(ids, o.OrderID)
 		}
 	}
-	slices.SortFunc(ids, func(a, b uuid.UUID) int { return strings.Compare(a.String(), b.String()) })
 	return take(rt, &ids)
 }
 

@@ -24,7 +24,7 @@ type Orders interface {
 }
 
 // Payments moves payments by compare-and-set; false means that the payment is
-// in none of the states from.
+// in none of the states from. An unknown payment is CodeNotFound.
 type Payments interface {
 	MovePayment(ctx context.Context, id string, from []order.PaymentState, to order.PaymentState) (bool, error)
 }

@@ -31,15 +31,14 @@ func (c *compensations) add(undo func(workflow.Context, ending) error) { *c = ap
 // and returns when all are done. They retry by themselves; an error is one
 // that no retry cures.
 func (c compensations) run(ctx workflow.Context, e ending) error {
-	ctx, cancel := workflow.NewDisconnectedContext(ctx)
-	defer cancel()
+	ctx, _ = workflow.NewDisconnectedContext(ctx)
 	errs := make([]error, len(c))
 	running := workflow.NewWaitGroup(ctx)
 	for i, undo := range c {
 		running.Add(1)
 		workflow.Go(ctx, func(ctx workflow.Context) {
-			defer running.Done()
 			errs[i] = undo(ctx, e)
+			running.Done()
 		})
 	}
 	running.Wait(ctx)

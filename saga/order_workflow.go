@@ -48,7 +48,7 @@ func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
 
 // run takes the order to a final status.
 func (s *orderSaga) run() error {
-	if err := s.read(); err != nil || s.order.Status.Final() {
+	if err := s.read(s.steady); err != nil || s.order.Status.Final() {
 		return err
 	}
 	s.undo.add(s.finish)
@@ -108,11 +108,14 @@ func (s *orderSaga) initiatePayment() (ending, error) {
 
 func (s *orderSaga) requestPayment(p initiated) error {
 	m, err := s.move(s.steady, s.steps.RequestPayment, p, s.in.PaymentTimeout)
-	if m.Refusal != "" {
-		return s.read()
+	switch {
+	case err != nil:
+		return err
+	case m.Refusal != "": // the order is elsewhere
+		return s.read(s.steady)
 	}
 	s.order.ExpiresAt = m.ExpiresAt
-	return err
+	return nil
 }
 
 // awaitPayment waits for the first of payment, cancellation, decline and the
@@ -174,7 +177,7 @@ func (s *orderSaga) confirm(p order.Payment) error {
 		return nil
 	}
 	s.payments = s.payments[1:]
-	return errors.Join(s.refund(s.steady, p), s.read())
+	return errors.Join(s.refund(s.steady, p), s.read(s.steady))
 }
 
 // finish is what undoes every step on the order: its final status and the
@@ -185,7 +188,7 @@ func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	case err != nil:
 		return err
 	case m.Refusal != "":
-		return s.read()
+		return s.read(ctx)
 	}
 	s.order.Status = e.status
 	return nil
@@ -211,8 +214,10 @@ func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
 	return startRefund(ctx, Refund{Payment: p, Reason: "not applied to order " + s.in.OrderID.String()})
 }
 
-func (s *orderSaga) read() error {
-	return workflow.ExecuteLocalActivity(s.steady, s.steps.ReadOrder, s.in.OrderID).Get(s.steady, &s.order)
+// read reads the order anew. Like move it blocks on ctx, which must be the
+// calling coroutine's own.
+func (s *orderSaga) read(ctx workflow.Context) error {
+	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.in.OrderID).Get(ctx, &s.order)
 }
 
 // move runs one move of the order as a local activity.

@@ -324,18 +324,27 @@ func TestOrderWaitsOnWhenItsPaymentWasRefundedElsewhere(t *testing.T) {
 	}
 }
 
-func TestPaymentIsRefundedWhenOrderIsFinalElsewhere(t *testing.T) {
+func TestOrderThatIsFinalElsewhereIsLeftAndItsPaymentRefunded(t *testing.T) {
 	t.Parallel()
-	r := newRun(t, newShop(1))
-	r.at("Published PAYMENT_PENDING", r.pays("a"))
-	r.at("Confirm", func() {
-		r.shop.mu.Lock()
-		r.shop.orders[r.id].Status = order.Cancelled
-		delete(r.shop.reserved, r.id)
-		r.shop.mu.Unlock()
-	})
-	r.ends(order.Cancelled, "")
-	r.payment("a", order.PaymentRefunded)
+	for _, at := range []string{"Reserve", "RequestPayment", "Confirm", "Finish"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at("Published PAYMENT_PENDING", r.pays("a"))
+			if at == "Finish" {
+				r.at("Published PAYMENT_PENDING", r.declines)
+			}
+			r.at(at, func() {
+				r.pays("a")()
+				r.shop.mu.Lock()
+				r.shop.orders[r.id].Status = order.Cancelled
+				delete(r.shop.reserved, r.id)
+				r.shop.mu.Unlock()
+			})
+			r.ends(order.Cancelled, "")
+			r.payment("a", order.PaymentRefunded)
+		})
+	}
 }
 
 func TestReleasedOrderIsCancelledInsteadOfReserved(t *testing.T) {

@@ -19,7 +19,9 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 	rapid.Check(t, func(rt *rapid.T) {
 		s := newShop(rapid.IntRange(0, 1).Draw(rt, "stock"))
 		r := newRun(t, s)
-		for _, method := range []string{"Order", "Reserve", "Initiate", "RequestPayment", "Confirm", "Finish", "Publish", "MovePayment", "Refund", "Settle"} {
+		for _, method := range []string{
+			"Order", "Reserve", "Initiate", "RequestPayment", "Confirm", "Finish", "Publish", "MovePayment", "Refund", "Settle",
+		} {
 			s.fail(method, rapid.IntRange(0, 3).Draw(rt, method+" faults"), errDown)
 		}
 		payments, late := drawEvents(rt, r)
@@ -38,7 +40,9 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 // It returns the ids of the payments among them and, filled in while the
 // workflow runs, those that came too late for it.
 func drawEvents(rt *rapid.T, r *run) (payments []string, late map[string]bool) {
-	places := []string{"Order", "Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING", "Confirm", "Published CONFIRMED", "Finish"}
+	places := []string{
+		"Order", "Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING", "Confirm", "Published CONFIRMED", "Finish",
+	}
 	delays := []time.Duration{0, 1100 * time.Millisecond, window - time.Minute, 2 * window}
 	late = map[string]bool{}
 	for range rapid.IntRange(0, 5).Draw(rt, "events") {

@@ -11,8 +11,8 @@ import (
 const refundReuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 
 // RefundWorkflow gives one payment back and returns true, or false when there
-// is nothing to give back: the payment was applied, refunded or never
-// received. The state in Postgres decides, not the caller, so nothing is
+// is nothing to give back: the payment was applied, refunded, declined or never
+// the right one. The state in Postgres decides, not the caller, so nothing is
 // refunded twice and no confirmed order loses its payment. The provider is
 // asked until it agrees.
 func RefundWorkflow(ctx workflow.Context, r Refund) (bool, error) {

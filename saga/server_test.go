@@ -119,7 +119,8 @@ func (s *stand) record(workflowID, name string) {
 		return
 	}
 	var h historypb.History
-	for events := s.client.temporal.GetWorkflowHistory(s.t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT); events.HasNext(); {
+	events := s.client.temporal.GetWorkflowHistory(s.t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
+	for events.HasNext() {
 		e, err := events.Next()
 		if err != nil {
 			s.t.Fatal(err)

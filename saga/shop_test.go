@@ -222,7 +222,10 @@ func (s *shop) MovePayment(_ context.Context, id string, from []order.PaymentSta
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.payments[id]
-	if p == nil || !slices.Contains(from, p.State) {
+	if p == nil {
+		return false, order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
+	}
+	if !slices.Contains(from, p.State) {
 		return false, nil
 	}
 	p.State = to

@@ -7,6 +7,8 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+
+	"order-service/order"
 )
 
 // arrival is a message and when it came.
@@ -109,4 +111,50 @@ func TestJoinWithoutServeIsForgotten(t *testing.T) {
 			t.Error(err)
 		}
 	})
+}
+
+// halfCloser is a pipe whose write side can be closed, as a TCP connection's.
+type halfCloser struct {
+	net.Conn
+	closed chan struct{}
+}
+
+func (c halfCloser) CloseWrite() error { close(c.closed); return nil }
+
+// Closing at once would make TCP answer what the client still sends with a
+// reset, which throws away the last events that it has not read yet.
+func TestFinishedStreamWaitsAMomentForItsClientToClose(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		clientCloses bool
+		want         time.Duration
+	}{"client closes": {true, 0}, "client does not": {false, linger}} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			synctest.Test(t, func(t *testing.T) {
+				h, id := NewHub(Config{}), uuid.New()
+				server, client := net.Pipe()
+				half := halfCloser{server, make(chan struct{})}
+				finished := serve(t, h, joinOrder(t, h, id), Opening{Events: []order.ProgressEvent{eventAt(id, 4)}},
+					func(testing.TB) (net.Conn, net.Conn) { return half, client })
+				finished.next(t)
+				<-half.closed
+				start := time.Now()
+				synctest.Wait()
+				if h.Stats().Streams != 1 {
+					t.Error("the stream did not wait")
+				}
+				if c.clientCloses {
+					client.Close()
+				}
+				<-finished.done
+				if waited := time.Since(start); waited != c.want {
+					t.Errorf("the stream waited %v, want %v", waited, c.want)
+				}
+				if err := h.Close(t.Context()); err != nil {
+					t.Error(err)
+				}
+			})
+		})
+	}
 }

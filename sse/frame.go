@@ -1,7 +1,6 @@
 package sse
 
 import (
-	"encoding/json"
 	"fmt"
 	"strconv"
 	"time"
@@ -35,7 +34,7 @@ type event struct {
 }
 
 func encode(e order.ProgressEvent) (event, error) {
-	data, err := json.Marshal(e)
+	data, err := order.EncodeJSON(e)
 	if err != nil {
 		return event{}, fmt.Errorf("encode event %d of order %s: %w", e.Seq, e.OrderID, err)
 	}

@@ -139,9 +139,10 @@ func (h *Hub) Reset() {
 	h.each((*Stream).requestReset)
 }
 
-// Close ends every watch, refuses new streams, lets each open one finish what it is writing, and
-// returns when all have ended. When ctx ends first it cuts them off and returns
-// ctx's error, also only when all have ended. It may be called more than once.
+// Close refuses new streams, ends every watch, lets each stream finish what it
+// is writing, and returns when all have ended. When ctx ends first it cuts them
+// off and returns ctx's error, also only when all have ended. It may be called
+// more than once.
 func (h *Hub) Close(ctx context.Context) error {
 	h.mu.Lock()
 	h.closed = true

@@ -4,9 +4,11 @@ import (
 	"context"
 	"errors"
 	"io"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"testing"
+	"testing/synctest"
 
 	"github.com/google/uuid"
 
@@ -48,43 +50,61 @@ func TestLimitsOfStreams(t *testing.T) {
 
 func TestResetSendsEveryStreamAFreshSnapshot(t *testing.T) {
 	t.Parallel()
-	const streams = 3 * maxSnapshots
-	h := newHub(t, Config{MaxPerUser: streams})
-	var running, most atomic.Int64
-	var clients []*served
-	for range streams {
-		id := uuid.New()
-		clients = append(clients, serve(t, h, joinOrder(t, h, id), Opening{
-			Events: []order.ProgressEvent{eventAt(id, 2)},
-			Resnapshot: func(context.Context) ([]order.ProgressEvent, error) {
-				n := running.Add(1)
-				defer running.Add(-1)
-				for old := most.Load(); n > old && !most.CompareAndSwap(old, n); old = most.Load() {
-				}
-				h.Publish(eventAt(id, 3)) // no lock is held, and what comes meanwhile waits for the snapshot
-				return []order.ProgressEvent{eventAt(id, 2)}, nil
-			},
-		}, loopback))
-	}
-	for _, c := range clients {
-		if e := c.next(t).progress(t); e.Seq != 2 {
-			t.Fatalf("opening has seq %d", e.Seq)
-		}
+	h, id := newHub(t, Config{}), uuid.New()
+	c := serve(t, h, joinOrder(t, h, id), Opening{
+		Events: []order.ProgressEvent{eventAt(id, 2)},
+		Resnapshot: func(context.Context) ([]order.ProgressEvent, error) {
+			h.Publish(eventAt(id, 3)) // no lock is held, and what comes meanwhile waits for the snapshot
+			return []order.ProgressEvent{eventAt(id, 2)}, nil
+		},
+	}, loopback)
+	if e := c.next(t).progress(t); e.Seq != 2 {
+		t.Fatalf("opening has seq %d", e.Seq)
 	}
 	h.Reset()
-	for _, c := range clients {
-		if m := c.next(t); m.event != "reset" {
-			t.Fatalf("got %+v, want reset", m)
+	if m := c.next(t); m.event != "reset" {
+		t.Fatalf("got %+v, want reset", m)
+	}
+	for want := int64(2); want <= 3; want++ {
+		if e := c.next(t).progress(t); e.Seq != want {
+			t.Fatalf("after reset: seq %d, want %d", e.Seq, want)
 		}
-		for want := int64(2); want <= 3; want++ {
-			if e := c.next(t).progress(t); e.Seq != want {
-				t.Fatalf("after reset: seq %d, want %d", e.Seq, want)
+	}
+}
+
+func TestResetReadsFewSnapshotsAtOnce(t *testing.T) {
+	t.Parallel()
+	synctest.Test(t, func(t *testing.T) {
+		const streams = 3 * maxSnapshots
+		h := NewHub(Config{MaxPerUser: streams})
+		var reading atomic.Int64
+		proceed := make(chan struct{})
+		var clients []*served
+		for range streams {
+			id := uuid.New()
+			clients = append(clients, serve(t, h, joinOrder(t, h, id), Opening{
+				Resnapshot: func(context.Context) ([]order.ProgressEvent, error) {
+					reading.Add(1)
+					<-proceed
+					return []order.ProgressEvent{eventAt(id, 4)}, nil
+				},
+			}, pipe))
+		}
+		h.Reset()
+		synctest.Wait()
+		if n := reading.Load(); n != maxSnapshots {
+			t.Errorf("%d snapshots are read at once, want %d", n, maxSnapshots)
+		}
+		close(proceed)
+		for _, c := range clients {
+			if got := seqs(c); !slices.Equal(got, []int64{0, 4}) {
+				t.Errorf("got %v, want a reset and the snapshot", got)
 			}
 		}
-	}
-	if most.Load() > maxSnapshots {
-		t.Errorf("%d snapshots were read at once, want at most %d", most.Load(), maxSnapshots)
-	}
+		if err := h.Close(t.Context()); err != nil {
+			t.Error(err)
+		}
+	})
 }
 
 func TestResetBeforeServeIsNotForgotten(t *testing.T) {

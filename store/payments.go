@@ -21,8 +21,10 @@ func scanPayment(row pgx.CollectableRow) (p order.Payment, err error) {
 
 // RecordPayment stores what the provider reported, in state RECEIVED, DECLINED
 // or MISMATCH, at p.ReceivedAt (zero: now). A payment that is known already
-// wins and is returned as it is. Codes: CodeOrderNotFound, CodeConflict when
-// the payment id belongs to another order, CodeValidation.
+// wins and is returned as it is, unless it was DECLINED: money may arrive after
+// a decline, and money that arrived is never forgotten. Codes:
+// CodeOrderNotFound, CodeConflict when the payment id belongs to another order,
+// CodeValidation.
 func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
 	switch p.State {
 	case order.PaymentReceived, order.PaymentRefused, order.PaymentMismatch:
@@ -30,9 +32,11 @@ func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payme
 		return order.Payment{}, order.Errorf(order.CodeValidation, "A payment cannot begin as %q.", p.State)
 	}
 	rows, _ := s.pool.Query(ctx, `
-		INSERT INTO payments (`+paymentColumns+`)
+		INSERT INTO payments AS known (`+paymentColumns+`)
 		VALUES ($1, $2, $3, $4, $5, coalesce($6, now()))
-		ON CONFLICT (payment_id) DO NOTHING
+		ON CONFLICT (payment_id) DO UPDATE SET state = excluded.state, amount = excluded.amount,
+			currency = excluded.currency, received_at = excluded.received_at, updated_at = now()
+		WHERE known.state = 'DECLINED' AND excluded.state <> 'DECLINED' AND known.order_id = excluded.order_id
 		RETURNING `+paymentColumns,
 		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, string(p.State), zeronull.Timestamptz(p.ReceivedAt))
 	recorded, err := pgx.CollectExactlyOneRow(rows, scanPayment)

@@ -32,17 +32,18 @@ func TestAPaymentIsAppliedToItsOwnOrderOnce(t *testing.T) {
 func TestThePaymentRecordedFirstWins(t *testing.T) {
 	s := newShop(t)
 	id, other := s.place(t, "user", "lamp", 1), s.place(t, "user", "lamp", 1)
-	declined := order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1, Currency: "EUR"}, State: order.PaymentRefused}
-	first, err := s.RecordPayment(t.Context(), declined)
+	received := order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1999, Currency: "EUR"}, State: order.PaymentReceived}
+	first, err := s.RecordPayment(t.Context(), received)
 	must(t, err)
 	if first.ReceivedAt.IsZero() {
 		t.Error("the payment has no time")
 	}
-	received := declined
-	received.State, received.Money.Amount = order.PaymentReceived, 1999
-	again, err := s.RecordPayment(t.Context(), received)
-	if err != nil || again != first {
-		t.Errorf("got %+v, %v, want %+v", again, err, first)
+	for _, state := range []order.PaymentState{order.PaymentRefused, order.PaymentMismatch, order.PaymentReceived} {
+		later := received
+		later.State, later.Money.Amount = state, 1
+		if again, err := s.RecordPayment(t.Context(), later); err != nil || again != first {
+			t.Errorf("%s: got %+v, %v, want %+v", state, again, err, first)
+		}
 	}
 	received.OrderID = other
 	_, err = s.RecordPayment(t.Context(), received)
@@ -55,6 +56,25 @@ func TestThePaymentRecordedFirstWins(t *testing.T) {
 	wantCode(t, err, order.CodeValidation)
 	_, err = s.Payment(t.Context(), "unknown")
 	wantCode(t, err, order.CodeNotFound)
+}
+
+func TestMoneyThatArrivesAfterADeclineIsReceived(t *testing.T) {
+	s := newShop(t)
+	id, other := s.place(t, "user", "lamp", 1), s.place(t, "user", "lamp", 1)
+	declined := order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1999, Currency: "EUR"}, State: order.PaymentRefused}
+	first, err := s.RecordPayment(t.Context(), declined)
+	must(t, err)
+	if again, err := s.RecordPayment(t.Context(), declined); err != nil || again != first {
+		t.Errorf("a repeated decline: got %+v, %v, want %+v", again, err, first)
+	}
+	received := declined
+	received.State, received.OrderID = order.PaymentReceived, other
+	_, err = s.RecordPayment(t.Context(), received)
+	wantCode(t, err, order.CodeConflict)
+	received.OrderID = id
+	if got, err := s.RecordPayment(t.Context(), received); err != nil || got.State != order.PaymentReceived {
+		t.Errorf("got %+v, %v", got, err)
+	}
 }
 
 func TestARefundedPaymentStaysRefunded(t *testing.T) {

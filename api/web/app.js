@@ -9,7 +9,7 @@ const labels = {
 };
 
 let session = null; // {accessToken, userId, expiresAt}
-let watching = null; // {id, source, events: Map(seq → event), clock}
+let watching = null; // {id, source, lost, events: Map(seq → event), clock}
 
 /* ---- the API ---- */
 
@@ -103,7 +103,7 @@ function showProduct(list, p) {
   part("state").textContent = p.state.replace("-", " ");
   part("state").className = `badge ${open ? "good" : ""}`;
   part("stock").textContent = stockLine(p);
-  item.querySelector("button").disabled = !open || !session;
+  part("buy").hidden = !open || !session;
 }
 
 function stockLine(p) {
@@ -157,8 +157,8 @@ async function watch(id) {
     showOrder();
   });
   current.source.addEventListener("reset", () => current.events.clear());
-  current.source.onerror = () => live();
-  current.source.onopen = () => live();
+  current.source.onerror = () => { current.lost = true; live(); };
+  current.source.onopen = () => { current.lost = false; live(); };
   current.clock = setInterval(live, 1000);
 }
 
@@ -200,7 +200,7 @@ function live() {
   const left = now.expiresAt ? Math.max(0, Math.round((new Date(now.expiresAt) - Date.now()) / 1000)) : 0;
   let text = "";
   if (now.status === "PAYMENT_PENDING" && left > 0) text = `Time left to pay: ${Math.floor(left / 60)}:${String(left % 60).padStart(2, "0")}`;
-  if (!finalStatuses[now.status] && watching.source?.readyState === EventSource.CONNECTING) text = "Reconnecting…";
+  if (!finalStatuses[now.status] && watching.lost) text = "The connection was lost. Reconnecting…";
   $("order-live").textContent = text;
 }
 
