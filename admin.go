@@ -2,20 +2,23 @@ package main
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"net/http"
 	"net/http/pprof"
 	"time"
+
+	"order-service/config"
 )
 
 // startAdmin serves pprof to operators, away from buyers.
 func (s *service) startAdmin(context.Context) error {
-	if s.cfg.AdminAddr == "" {
+	if s.cfg.AdminAddr == config.Off {
 		return nil
 	}
 	listener, err := net.Listen("tcp", s.cfg.AdminAddr)
 	if err != nil {
-		return err
+		return fmt.Errorf("ADMIN_ADDR (off for none): %w", err)
 	}
 	server := &http.Server{Handler: adminRoutes(), ReadHeaderTimeout: 10 * time.Second}
 	s.background("admin", s.fail, func(ctx context.Context) error {

@@ -188,7 +188,7 @@ func (s *service) startConsumer(context.Context) error {
 
 // run starts a part whose stop finishes its work first.
 func (s *service) run(name string, run func(context.Context) error, stop func(context.Context) error) {
-	s.background(name, s.fail, run)
+	s.background(name+" loop", s.fail, run)
 	s.add(name, stop)
 }
 

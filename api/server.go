@@ -101,6 +101,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		ErrorHandler:                 s.handleError,
 		JSONEncoder:                  order.EncodeJSON,
 	})
+	s.app.Server().KeepHijackedConns = true // streams own theirs; fasthttp keeps no buffers for them
 	s.app.Server().Handler = s.wrap(s.app.Server().Handler)
 	return s
 }

@@ -15,6 +15,9 @@ const headTimeout = 2 * time.Second
 // body to the connection itself: fasthttp tells no handler that its client has
 // left, so a stream written through it would be kept for ever.
 //
+// With the server's KeepHijackedConns set, a stream does not hold on to the
+// server's read buffer and request context, which are most of its memory.
+//
 // The headers that stand in c's response by now (CORS, security, request id)
 // are sent; a middleware that sets one after its Next is too late. An error
 // means that nothing was hijacked: HEAD wants the headers of a body that has no
@@ -33,15 +36,24 @@ func hijackStream(c *fiber.Ctx, serve func(net.Conn)) error {
 	// Without this, fasthttp writes a response of its own first, and then drops
 	// the hijack altogether if the request said Connection: close.
 	c.Context().HijackSetNoResponse(true)
+	kept := c.App().Server().KeepHijackedConns
 	c.Context().Hijack(func(wrapper net.Conn) {
 		conn := rawConn(wrapper)
-		defer func() { _ = conn.Close() }()
-		if err := writeHead(conn, head); err != nil {
-			_ = conn.Close() // serve finds out and lets go of what it holds
+		if kept {
+			go serveStream(conn, head, serve) // fasthttp takes its read buffer and context back
+			return
 		}
-		serve(conn)
+		serveStream(conn, head, serve) // fasthttp closes conn after this
 	})
 	return nil
+}
+
+func serveStream(conn net.Conn, head []byte, serve func(net.Conn)) {
+	defer func() { _ = conn.Close() }()
+	if err := writeHead(conn, head); err != nil {
+		_ = conn.Close() // serve finds out and lets go of what it holds
+	}
+	serve(conn)
 }
 
 // streamHead is the response's status line and headers. The body ends with the

@@ -33,13 +33,14 @@ type streamServer struct {
 	ended chan struct{}
 }
 
-func newStreamServer(t *testing.T) *streamServer {
+func newStreamServer(t *testing.T, keepHijacked bool) *streamServer {
 	t.Helper()
 	s := &streamServer{
 		app: fiber.New(fiber.Config{DisableStartupMessage: true, ReadTimeout: streamPatience, WriteTimeout: streamPatience}),
 		hub: sse.NewHub(sse.Config{Log: zerolog.Nop(), MaxPerUser: 100}),
 		id:  uuid.New(), ended: make(chan struct{}, 100),
 	}
+	s.app.Server().KeepHijackedConns = keepHijacked
 	s.app.Use(cors.New(cors.Config{AllowOrigins: "https://shop.example", AllowCredentials: true}))
 	s.app.Use(func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderXContentTypeOptions, "nosniff")
@@ -61,6 +62,16 @@ func newStreamServer(t *testing.T) *streamServer {
 		}
 	})
 	return s
+}
+
+// inBothModes runs test with fasthttp closing hijacked connections and without.
+func inBothModes(t *testing.T, test func(*testing.T, *streamServer)) {
+	for _, keep := range []bool{false, true} {
+		t.Run(fmt.Sprintf("KeepHijackedConns=%t", keep), func(t *testing.T) {
+			t.Parallel()
+			test(t, newStreamServer(t, keep))
+		})
+	}
 }
 
 func (s *streamServer) events(c *fiber.Ctx) error {
@@ -148,7 +159,10 @@ func expectSeq(t *testing.T, body io.Reader, seq int64) {
 
 func TestStreamHasTheHeadersOfEveryResponseAndItsOwn(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, streamHasTheHeadersOfEveryResponseAndItsOwn)
+}
+
+func streamHasTheHeadersOfEveryResponseAndItsOwn(t *testing.T, s *streamServer) {
 	response := s.dial(t).request(t, http.MethodGet, "/events", "")
 	defer response.Body.Close()
 	if response.StatusCode != http.StatusOK || !response.Close || response.ContentLength != -1 || len(response.TransferEncoding) > 0 {
@@ -173,7 +187,10 @@ func TestStreamHasTheHeadersOfEveryResponseAndItsOwn(t *testing.T) {
 
 func TestEventsArriveAndALeavingClientIsNoticedAtOnce(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, eventsArriveAndALeavingClientIsNoticedAtOnce)
+}
+
+func eventsArriveAndALeavingClientIsNoticedAtOnce(t *testing.T, s *streamServer) {
 	c := s.dial(t)
 	response := c.request(t, http.MethodGet, "/events", "")
 	expectSeq(t, response.Body, 1)
@@ -188,7 +205,10 @@ func TestEventsArriveAndALeavingClientIsNoticedAtOnce(t *testing.T) {
 
 func TestKeptAliveConnectionCanBecomeAStream(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, keptAliveConnectionCanBecomeAStream)
+}
+
+func keptAliveConnectionCanBecomeAStream(t *testing.T, s *streamServer) {
 	c := s.dial(t)
 	for range 3 {
 		response := c.request(t, http.MethodGet, "/plain", "")
@@ -202,7 +222,10 @@ func TestKeptAliveConnectionCanBecomeAStream(t *testing.T) {
 
 func TestStreamIsServedWhateverTheClientSaysOfTheConnection(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, streamIsServedWhateverTheClientSaysOfTheConnection)
+}
+
+func streamIsServedWhateverTheClientSaysOfTheConnection(t *testing.T, s *streamServer) {
 	for name, extra := range map[string]string{
 		"it closes after":     "Connection: close\r\n",
 		"it sent more before": "\r\nGET /plain HTTP/1.1\r\nHost: x\r\n",
@@ -219,7 +242,10 @@ func TestStreamIsServedWhateverTheClientSaysOfTheConnection(t *testing.T) {
 
 func TestHeadTakesNoConnection(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, headTakesNoConnection)
+}
+
+func headTakesNoConnection(t *testing.T, s *streamServer) {
 	c := s.dial(t)
 	if response := c.request(t, http.MethodHead, "/events", ""); response.StatusCode != http.StatusMethodNotAllowed {
 		t.Errorf("HEAD: %s", response.Status)
@@ -236,7 +262,10 @@ func TestHeadTakesNoConnection(t *testing.T) {
 // first may reach it.
 func TestOneStreamsEndLeavesTheNextAlone(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, oneStreamsEndLeavesTheNextAlone)
+}
+
+func oneStreamsEndLeavesTheNextAlone(t *testing.T, s *streamServer) {
 	for range 20 {
 		first, second := s.dial(t), s.dial(t)
 		expectSeq(t, first.request(t, http.MethodGet, "/events", "").Body, 1)
@@ -253,7 +282,10 @@ func TestOneStreamsEndLeavesTheNextAlone(t *testing.T) {
 
 func TestShutdownDoesNotWaitForStreamsThatTheHubHasEnded(t *testing.T) {
 	t.Parallel()
-	s := newStreamServer(t)
+	inBothModes(t, shutdownDoesNotWaitForStreamsThatTheHubHasEnded)
+}
+
+func shutdownDoesNotWaitForStreamsThatTheHubHasEnded(t *testing.T, s *streamServer) {
 	const streams = 50
 	var bodies []io.Reader
 	for range streams {

@@ -28,6 +28,10 @@ type ConsumerConfig struct {
 	Patience    time.Duration // how long a poll is tried before it is put back; default 15 s
 }
 
+// sessionTimeout is how long the group waits for a member that was killed, and
+// its orders with it. Heartbeats come every 3 s.
+const sessionTimeout = 10 * time.Second
+
 // Consumer is this process's membership of the consumer group: it reads
 // orders.reservations and starts a saga for each. A record's offset is
 // committed only after every record of its poll was started or dead-lettered.
@@ -70,17 +74,21 @@ func (c *Consumer) Stop(ctx context.Context) error { return c.life.stop(ctx) }
 // member is one membership of the group. It ends with Stop, or when the topic
 // was replaced by another of its name, which takes a new client to read.
 func (c *Consumer) member() error {
+	ctx, cancel := context.WithCancel(context.Background())
 	client, err := c.bus.client(
+		kgo.WithContext(ctx),
 		kgo.ConsumerGroup(c.bus.cfg.Group),
+		kgo.SessionTimeout(sessionTimeout),
 		kgo.ConsumeTopics(c.bus.cfg.Topics.Reservations),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // an order twice is harmless, one skipped is lost
 		kgo.DisableAutoCommit(),
 		kgo.BlockRebalanceOnPoll(),
 	)
 	if err != nil {
+		cancel()
 		return err
 	}
-	defer c.leave(client)
+	defer c.leave(client, cancel)
 	for {
 		fetches := client.PollRecords(c.life.taking, c.cfg.Poll)
 		if c.life.taking.Err() != nil {
@@ -100,14 +108,17 @@ func (c *Consumer) member() error {
 }
 
 // leave hands the partitions over at once instead of after the session's
-// timeout. With the broker away that is not to be had, so it is tried briefly.
-func (c *Consumer) leave(client *kgo.Client) {
-	ctx, cancel := context.WithTimeout(c.life.finishing, 3*time.Second)
-	defer cancel()
+// timeout. With the broker away, or while a join waits for a member that died,
+// that is not to be had, so it is tried briefly. cancel ends the client's
+// context: a join under way answers to nothing else.
+func (c *Consumer) leave(client *kgo.Client, cancel context.CancelFunc) {
+	ctx, done := context.WithTimeout(c.life.finishing, 3*time.Second)
+	defer done()
 	client.AllowRebalance()
 	if err := client.LeaveGroupContext(ctx); err != nil {
 		c.log.Warn().Err(err).Msg("consumer group not left, its members will notice")
 	}
+	cancel()
 	client.Close()
 }
 

@@ -241,6 +241,33 @@ func TestConsumerStopsInTimeWhenTheBrokerIsAway(t *testing.T) {
 	}
 }
 
+// A member that was killed keeps the group waiting for the end of its session;
+// whoever joins meanwhile hears nothing until then.
+func TestConsumerThatWaitsForADeadMemberStopsInTime(t *testing.T) {
+	t.Parallel()
+	w := new(wire)
+	doomed := newBus(t, w.into)
+	dead := NewConsumer(doomed, newStarter(nil), ConsumerConfig{})
+	running(t, dead.Run, dead.Stop)
+	publish(t, doomed, 3)
+	eventually(t, "the doomed member works", func() bool { return committed(t, doomed) == 3 })
+	w.cut()
+
+	b := openBus(t, doomed.cfg, unwired)
+	consumer := NewConsumer(b, newStarter(nil), ConsumerConfig{})
+	ended := make(chan error, 1)
+	go func() { ended <- consumer.Run(t.Context()) }()
+	time.Sleep(500 * time.Millisecond) // to be waiting in JoinGroup; stopping earlier is stopping, too
+	ctx, cancel := context.WithTimeout(t.Context(), 10*time.Second)
+	defer cancel()
+	if err := consumer.Stop(ctx); err != nil {
+		t.Errorf("Stop: %v", err)
+	}
+	if err := <-ended; err != nil {
+		t.Error(err)
+	}
+}
+
 func TestConsumerReadsATopicThatWasReplaced(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)

@@ -58,6 +58,9 @@ func (s Secret) GoString() string { return s.String() }
 // MarshalText hides the secret from JSON and from structured logs.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
+// Off is the ADMIN_ADDR of a process without an admin listener.
+const Off = "off"
+
 // Config is everything the environment decides. The tags name the variable
 // and its default; the comment says what it means.
 type Config struct {
@@ -65,7 +68,7 @@ type Config struct {
 	HTTPAddr    string   `env:"HTTP_ADDR" envDefault:":8080"`           // where buyers are served
 	PublicURL   string   `env:"PUBLIC_URL"`                             // how browsers reach the service; derived from HTTP_ADDR when empty
 	CORSOrigins []string `env:"CORS_ORIGINS"`                           // origins of other sites' pages that may call the API
-	AdminAddr   string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"` // pprof, for operators only
+	AdminAddr   string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"` // pprof, for operators only; off is none
 	LogLevel    string   `env:"LOG_LEVEL" envDefault:"info"`            // trace, debug, info, warn or error
 	LogFormat   string   `env:"LOG_FORMAT" envDefault:"json"`           // json or console
 	AllowDemo   bool     `env:"ALLOW_DEMO" envDefault:"false"`          // permit DEV_LOGIN and PAYMENT_SANDBOX on a public address

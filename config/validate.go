@@ -43,7 +43,7 @@ func (c Config) Validate() error {
 
 func (c Config) checkCommon(k *checks) {
 	k.require(address(c.HTTPAddr), "HTTP_ADDR must be host:port or :port")
-	k.require(c.AdminAddr == "" || address(c.AdminAddr), "ADMIN_ADDR must be host:port, :port, or empty for none")
+	k.require(c.AdminAddr == Off || address(c.AdminAddr), "ADMIN_ADDR must be host:port, :port, or off")
 	k.require(httpURL(c.PublicURL), "PUBLIC_URL must be an http or https URL")
 	_, err := zerolog.ParseLevel(c.LogLevel)
 	k.require(err == nil, "LOG_LEVEL must be trace, debug, info, warn or error")

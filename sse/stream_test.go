@@ -164,6 +164,29 @@ func TestEventsBeyondTheBufferBeforeServeEndTheStream(t *testing.T) {
 	c.wait(t)
 }
 
+func TestFinalEventIsWrittenAlthoughAResetCameJustBefore(t *testing.T) {
+	t.Parallel()
+	h, id := newHub(t, Config{}), uuid.New()
+	s := joinOrder(t, h, id)
+	c := serve(t, h, s, Opening{}, pipe)
+	if _, err := readMessage(c.reader); err != nil {
+		t.Fatal(err)
+	}
+	e, err := encode(eventAt(id, 4))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s.mu.Lock() // both before the reader can look
+	s.reset = true
+	s.interrupt()
+	s.accept(e.frame(s.topic))
+	s.mu.Unlock()
+	time.Sleep(10 * time.Millisecond) // for the reader to look; too short a time only makes the test pass
+	if got := c.next(t).progress(t); got.Seq != 4 {
+		t.Errorf("got %+v, want the final event", got)
+	}
+}
+
 func TestPanicWhileReadingASnapshotEndsOnlyThatStream(t *testing.T) {
 	t.Parallel()
 	var log bytes.Buffer

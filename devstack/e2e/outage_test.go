@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"crypto/rand"
+	"net/http"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"order-service/devstack/kafka"
+	"order-service/order"
+)
+
+func TestOrderWaitingForPaymentIsPaidAfterARestart(t *testing.T) {
+	t.Parallel()
+	for name, end := range map[string]func(*service){"SIGTERM": (*service).stop, "SIGKILL": (*service).kill} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(t)
+			svc := s.start("all")
+			b, productID := s.anyone(), s.product(5)
+			id := b.buy(productID, 1)
+			b.await(id, order.PaymentPending)
+			end(svc)
+			s.start("all")
+			o := b.get(id)
+			if o.Status != order.PaymentPending {
+				t.Fatalf("after the restart the order is %s", o)
+			}
+			s.paid(o).expect(http.StatusOK)
+			b.await(id, order.Confirmed)
+			s.expectLedger(productID, ledger{Available: 4, Confirmed: 1})
+		})
+	}
+}
+
+func TestOrdersAcceptedRightBeforeACrashAreNotLost(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	svc := s.start("all")
+	productID := s.product(20)
+	orders := make(map[uuid.UUID]*buyer)
+	for range 20 {
+		b := s.anyone()
+		orders[b.buy(productID, 1)] = b
+	}
+	svc.kill()
+	s.start("all")
+	for id, b := range orders {
+		b.await(id, order.PaymentPending)
+	}
+	s.expectLedger(productID, ledger{Reserved: 20})
+}
+
+func TestOrdersAreTakenWhileKafkaIsAwayAndGoOnWhenItIsBack(t *testing.T) {
+	t.Parallel()
+	cfg := kafka.Config{Port: freePort(t), Dir: t.TempDir()}
+	broker := startKafka(t, cfg)
+	t.Cleanup(func() { _ = broker.Stop() }) // after the shop is closed
+	s := newShop(t, "KAFKA_BOOTSTRAP", broker.Address)
+	s.start("all")
+	b, productID := s.anyone(), s.product(10)
+	before := b.buy(productID, 1)
+	b.await(before, order.PaymentPending)
+
+	if err := broker.Stop(); err != nil {
+		t.Fatal(err)
+	}
+	var during []uuid.UUID
+	for range 3 {
+		during = append(during, b.buy(productID, 1))
+	}
+	for _, id := range during {
+		if o := b.get(id); o.Status != order.Pending {
+			t.Errorf("without Kafka the order is %s", o)
+		}
+	}
+	broker = startKafka(t, cfg)
+	for _, id := range during {
+		b.await(id, order.PaymentPending)
+	}
+	s.expectLedger(productID, ledger{Available: 6, Reserved: 4})
+}
+
+func startKafka(t *testing.T, cfg kafka.Config) *kafka.Broker {
+	t.Helper()
+	broker, err := kafka.Start(cfg)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return broker
+}
+
+func TestIdempotencyKeyOutlivesARestartAndAnEmptyRedis(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	svc := s.start("all")
+	b, productID, key := s.anyone(), s.product(5), rand.Text()
+	id := b.buy(productID, 1, "Idempotency-Key", key)
+	repeat := func(after string) {
+		t.Helper()
+		if again := b.buy(productID, 1, "Idempotency-Key", key); again != id {
+			t.Errorf("after %s the key gives order %s, want %s", after, again, id)
+		}
+		b.order(productID, 2, "Idempotency-Key", key).refused(http.StatusUnprocessableEntity, order.CodeIdempotencyMismatch)
+	}
+	repeat("nothing")
+	svc.stop()
+	s.start("all")
+	repeat("a restart")
+	if err := s.redis.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	repeat("FLUSHDB")
+	b.await(id, order.PaymentPending)
+	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
+}
+
+func TestSaleGoesOnAfterRedisIsEmptied(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	productID := s.product(2)
+	first := s.anyone()
+	first.await(first.buy(productID, 1), order.PaymentPending)
+	if err := s.redis.FlushDB(t.Context()).Err(); err != nil {
+		t.Fatal(err)
+	}
+	second := s.anyone()
+	second.await(second.buy(productID, 1), order.PaymentPending)
+	s.anyone().order(productID, 1).refused(http.StatusConflict, order.CodeSoldOut)
+	s.expectLedger(productID, ledger{Reserved: 2})
+}

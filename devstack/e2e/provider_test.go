@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
+	"sync"
+	"testing"
+
+	"github.com/google/uuid"
+)
+
+// provider is a payment provider that keeps count. As the API demands of one,
+// it answers a repeated Idempotency-Key with the first answer.
+type provider struct {
+	url string
+
+	mu       sync.Mutex
+	payments map[string]string         // by idempotency key: the payment's id
+	refunds  map[string]map[string]int // by payment id: calls by idempotency key
+	gate     chan struct{}             // initiations wait until it is closed; nil: they do not
+	arrived  chan uuid.UUID            // orders whose initiation is waiting
+}
+
+func newProvider(t *testing.T) *provider {
+	p := &provider{payments: map[string]string{}, refunds: map[string]map[string]int{}, arrived: make(chan uuid.UUID, 64)}
+	mux := http.NewServeMux()
+	mux.HandleFunc("POST /payments/initiate", p.initiate)
+	mux.HandleFunc("POST /payments/refund", p.refund)
+	server := httptest.NewServer(mux)
+	t.Cleanup(server.Close)
+	p.url = server.URL
+	return p
+}
+
+// block makes initiations wait for the returned function, which may be called
+// more than once.
+func (p *provider) block(t *testing.T) (release func()) {
+	gate := make(chan struct{})
+	release = sync.OnceFunc(func() { close(gate) })
+	p.mu.Lock()
+	p.gate = gate
+	p.mu.Unlock()
+	t.Cleanup(release) // before the server's Close, which waits for its requests
+	return release
+}
+
+func (p *provider) initiate(w http.ResponseWriter, r *http.Request) {
+	var body struct{ OrderID uuid.UUID }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.mu.Lock()
+	gate := p.gate
+	p.mu.Unlock()
+	if gate != nil {
+		p.arrived <- body.OrderID
+		select {
+		case <-gate:
+		case <-r.Context().Done():
+			return
+		}
+	}
+	id := p.payment(r.Header.Get("Idempotency-Key"))
+	w.Header().Set("Content-Type", "application/json")
+	_ = json.NewEncoder(w).Encode(map[string]string{"paymentId": id, "paymentLink": p.url + "/pay/" + id})
+}
+
+// payment returns the payment made under key, making it on first use.
+func (p *provider) payment(key string) string {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.payments[key] == "" {
+		p.payments[key] = "pay-" + uuid.NewString()
+	}
+	return p.payments[key]
+}
+
+func (p *provider) refund(w http.ResponseWriter, r *http.Request) {
+	var body struct{ PaymentID string }
+	if err := json.NewDecoder(r.Body).Decode(&body); err != nil {
+		http.Error(w, err.Error(), http.StatusBadRequest)
+		return
+	}
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.refunds[body.PaymentID] == nil {
+		p.refunds[body.PaymentID] = map[string]int{}
+	}
+	p.refunds[body.PaymentID][r.Header.Get("Idempotency-Key")]++
+	w.WriteHeader(http.StatusOK)
+}
+
+// refunded is how often the payment was given back: calls with one key are one
+// refund.
+func (p *provider) refunded(paymentID string) int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.refunds[paymentID])
+}
+
+// checkRefunds fails the test for each payment that was given back twice.
+func (p *provider) checkRefunds(t *testing.T) {
+	t.Helper()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for id, keys := range p.refunds {
+		if len(keys) != 1 {
+			t.Errorf("payment %s was refunded %d times", id, len(keys))
+		}
+	}
+}
+
+// initiated is how many payments were made.
+func (p *provider) initiated() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.payments)
+}

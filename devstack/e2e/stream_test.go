@@ -1,0 +1,120 @@
+package e2e
+
+import (
+	"bufio"
+	"context"
+	"encoding/json"
+	"io"
+	"net/http"
+	"strconv"
+	"strings"
+	"testing"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+// stream is a client of one order's events.
+type stream struct {
+	t     *testing.T
+	body  io.ReadCloser
+	lines *bufio.Scanner
+	stop  context.CancelFunc
+	seq   int64 // of the last event
+}
+
+// watch opens the order's event stream, after lastEventID unless that is "".
+func (b *buyer) watch(id uuid.UUID, lastEventID string) *stream {
+	b.shop.t.Helper()
+	ctx, cancel := context.WithTimeout(b.shop.t.Context(), patience)
+	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.shop.url+"/orders/"+id.String()+"/events", nil)
+	if err != nil {
+		b.shop.t.Fatal(err)
+	}
+	req.Header.Set("Authorization", "Bearer "+b.token)
+	req.Header.Set("Accept", "text/event-stream")
+	if lastEventID != "" {
+		req.Header.Set("Last-Event-ID", lastEventID)
+	}
+	resp, err := http.DefaultClient.Do(req)
+	if err != nil {
+		b.shop.t.Fatal(err)
+	}
+	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
+		b.shop.t.Fatalf("the stream answered %s, %s", resp.Status, resp.Header.Get("Content-Type"))
+	}
+	s := &stream{t: b.shop.t, body: resp.Body, lines: bufio.NewScanner(resp.Body), stop: cancel}
+	s.t.Cleanup(s.close)
+	return s
+}
+
+func (s *stream) close() {
+	s.stop()
+	_ = s.body.Close()
+}
+
+// until reads events until one has status and returns it. After the first one,
+// none may be missing, repeated or out of order.
+func (s *stream) until(want order.Status) order.ProgressEvent {
+	s.t.Helper()
+	for {
+		e, ok := s.next()
+		if !ok {
+			s.t.Fatalf("the stream ended before %s: %v", want, s.lines.Err())
+		}
+		if s.seq != 0 && e.Seq != s.seq+1 {
+			s.t.Fatalf("event %d (%s) follows event %d", e.Seq, e.Status, s.seq)
+		}
+		s.seq = e.Seq
+		if e.Status == want {
+			return e
+		}
+		if e.Status.Final() {
+			s.t.Fatalf("the order ended %s %s, want %s", e.Status, e.Reason, want)
+		}
+	}
+}
+
+// ends fails the test unless the service closes the stream without a word more.
+func (s *stream) ends() {
+	s.t.Helper()
+	if e, ok := s.next(); ok {
+		s.t.Fatalf("event %d (%s) after the final one", e.Seq, e.Status)
+	}
+	if err := s.lines.Err(); err != nil {
+		s.t.Fatalf("the stream did not end: %v", err)
+	}
+}
+
+// next returns the next progress event, false at the end of the stream.
+func (s *stream) next() (e order.ProgressEvent, ok bool) {
+	s.t.Helper()
+	var event, id, data string
+	for s.lines.Scan() {
+		field, value, _ := strings.Cut(s.lines.Text(), ":")
+		value = strings.TrimPrefix(value, " ")
+		switch field {
+		case "event":
+			event = value
+		case "id":
+			id = value
+		case "data":
+			data = value
+		}
+		if s.lines.Text() != "" || data == "" {
+			continue
+		}
+		if event != "progress" {
+			s.t.Fatalf("unexpected event %q: %s", event, data)
+		}
+		if err := json.Unmarshal([]byte(data), &e); err != nil {
+			s.t.Fatalf("%v in %q", err, data)
+		}
+		if id != strconv.FormatInt(e.Seq, 10) {
+			s.t.Fatalf("event %d has id %q", e.Seq, id)
+		}
+		return e, true
+	}
+	return e, false
+}

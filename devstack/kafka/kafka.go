@@ -1,0 +1,43 @@
+// Package kafka runs kfake, a Kafka broker in Go, in this process.
+package kafka
+
+import (
+	"fmt"
+	"net"
+	"strconv"
+
+	"github.com/twmb/franz-go/pkg/kfake"
+)
+
+// Config says where a Broker listens and keeps its data.
+type Config struct {
+	Port int    // loopback port; it is advertised, so it must stay the same on one Dir
+	Dir  string // data directory; empty keeps everything in memory
+}
+
+// Broker is a running cluster of one broker.
+type Broker struct {
+	Address string // host:port
+	cluster *kfake.Cluster
+}
+
+// Start runs a broker. With a data directory it takes up what was there and
+// syncs every batch to disk before it acknowledges it. Topics are not created
+// by use: the service creates its own, with the partitions it wants.
+func Start(cfg Config) (*Broker, error) {
+	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(cfg.Port), kfake.DefaultNumPartitions(12)}
+	if cfg.Dir != "" {
+		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
+	}
+	cluster, err := kfake.NewCluster(opts...)
+	if err != nil {
+		return nil, fmt.Errorf("start kfake: %w", err)
+	}
+	return &Broker{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), cluster: cluster}, nil
+}
+
+// Stop ends the broker; what was acknowledged is on disk.
+func (b *Broker) Stop() error {
+	b.cluster.Close()
+	return nil
+}

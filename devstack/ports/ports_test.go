@@ -1,0 +1,66 @@
+package ports
+
+import (
+	"fmt"
+	"net"
+	"path/filepath"
+	"testing"
+)
+
+func TestPortsStayTheSameOverRuns(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ports.json")
+	var ports [2]int
+	for run := range ports {
+		book, err := Open(file)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if ports[run], err = book.Port("postgres"); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if ports[0] != ports[1] {
+		t.Errorf("port %d, then %d", ports[0], ports[1])
+	}
+}
+
+func TestPortInUseIsReplacedUnlessItWasAskedFor(t *testing.T) {
+	book, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	port, err := book.Port("redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if other, err := book.Port("redis"); err != nil || other == port {
+		t.Errorf("port %d again, %v", other, err)
+	}
+	book.Fix("redis", port)
+	if _, err := book.Port("redis"); err == nil {
+		t.Error("a fixed port in use was given out")
+	}
+}
+
+func TestNoPortIsGivenOutTwice(t *testing.T) {
+	book, err := Open("")
+	if err != nil {
+		t.Fatal(err)
+	}
+	seen := make(map[int]bool)
+	for i := range 500 {
+		port, err := book.Port(fmt.Sprint(i))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if seen[port] {
+			t.Fatalf("port %d twice", port)
+		}
+		seen[port] = true
+	}
+}
