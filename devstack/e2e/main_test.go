@@ -51,7 +51,7 @@ func prepare(m *testing.M) int {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	build := exec.Command("go", "build", "-o", suite.binary, ".")
+	build := exec.Command("go", "build", "-race", "-o", suite.binary, ".")
 	build.Dir = filepath.Join("..", "..")
 	if out, err := build.CombinedOutput(); err != nil {
 		fmt.Fprintf(os.Stderr, "build order-service: %v\n%s", err, out)
