@@ -97,7 +97,7 @@ func (t *Tail) pin(ctx context.Context) map[int32]kgo.Offset {
 		if err == nil {
 			return ends
 		}
-		if ctx.Err() == nil {
+		if ctx.Err() == nil && failures > 0 { // a topic made a moment ago is not known everywhere yet
 			t.log.Warn().Err(err).Msg("progress events cannot be followed yet")
 		}
 		if !sleep(ctx, backoff(failures)) {

@@ -81,13 +81,16 @@ func (o Order) Created() CreatedEvent {
 }
 
 // Snapshot is o's present status as a progress event: what a stream that
-// joins now is sent first.
+// joins now is sent first. It has a payment link only while that can be used.
 func (o Order) Snapshot() ProgressEvent {
-	return ProgressEvent{
+	e := ProgressEvent{
 		OrderID: o.ID, UserID: o.UserID, Seq: o.Seq, Status: o.Status,
-		Message: Message(o.Status, o.FailureReason), Reason: o.FailureReason,
-		PaymentURL: o.PaymentURL, ExpiresAt: Time{o.ExpiresAt}, OccurredAt: Time{o.UpdatedAt},
+		Message: Message(o.Status, o.FailureReason), Reason: o.FailureReason, OccurredAt: Time{o.UpdatedAt},
 	}
+	if o.Status == PaymentPending {
+		e.PaymentURL, e.ExpiresAt = o.PaymentURL, Time{o.ExpiresAt}
+	}
+	return e
 }
 
 // First is seq 1 of o's history. It is never stored: every order begins
