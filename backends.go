@@ -100,6 +100,18 @@ func migrate(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
 	return db.Migrate(ctx)
 }
 
+// replayDeadLetters puts dead letters back and says how many.
+func replayDeadLetters(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer) error {
+	kafka, err := openBus(cfg, log)
+	if err != nil {
+		return err
+	}
+	defer kafka.Close()
+	n, err := kafka.ReplayDeadLetters(ctx)
+	fmt.Fprintf(out, "%d dead letters put back into %s\n", n, cfg.TopicReservation)
+	return err
+}
+
 // verifySystem checks the invariants of the running system, prints the report
 // and tells whether all hold. It reads only.
 func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (bool, error) {

@@ -41,6 +41,7 @@ Usage: order-service [flags]
   --role=api|worker|all  what this process runs (default: ROLE, or all)
   --migrate              bring the database's schema up to date and exit
   --verify [--json]      check the invariants of the running system and exit; 1 means a violation
+  --replay-dlq           put the dead letters of orders.reservations back and exit
   --healthcheck          ask the process on HTTP_ADDR whether it is alive and exit
   --version              print the version and exit
   --help                 print this text and exit
@@ -50,8 +51,8 @@ missing value stops the start with a line that names the variable.
 `
 
 type flags struct {
-	role                                        string
-	migrate, verify, json, healthcheck, version bool
+	role                                                   string
+	migrate, verify, json, replayDLQ, healthcheck, version bool
 }
 
 func main() {
@@ -74,7 +75,7 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exitOK
 	}
 	cfg, err := config.Load(environ, f.role)
-	if err == nil && !f.migrate && !f.verify && !f.healthcheck {
+	if err == nil && f.serves() {
 		err = cfg.Validate()
 	}
 	if err != nil {
@@ -93,6 +94,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 	set.BoolVar(&f.migrate, "migrate", false, "")
 	set.BoolVar(&f.verify, "verify", false, "")
 	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.replayDLQ, "replay-dlq", false, "")
 	set.BoolVar(&f.healthcheck, "healthcheck", false, "")
 	set.BoolVar(&f.version, "version", false, "")
 	err := set.Parse(args)
@@ -110,6 +112,9 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 	return f, err
 }
 
+// serves reports whether the flags ask for the service itself.
+func (f flags) serves() bool { return !f.migrate && !f.verify && !f.replayDLQ && !f.healthcheck }
+
 // command runs what the flags ask for; without any, the service itself.
 func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logger, stdout io.Writer) int {
 	var err error
@@ -118,6 +123,8 @@ func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logge
 		err = healthcheck(ctx, cfg.HTTPAddr)
 	case f.migrate:
 		err = migrate(ctx, cfg, log)
+	case f.replayDLQ:
+		err = replayDeadLetters(ctx, cfg, log, stdout)
 	case f.verify:
 		var ok bool
 		if ok, err = verifySystem(ctx, cfg, log, stdout, f.json); err == nil && !ok {

@@ -36,13 +36,25 @@ func (b *Bus) deadLetter(ctx context.Context, r *kgo.Record, reason error) error
 	return nil
 }
 
+// Headers that say why and whence a record died.
+const (
+	headerDeadReason    = "reason"
+	headerDeadTopic     = "topic"
+	headerDeadPartition = "partition"
+	headerDeadOffset    = "offset"
+)
+
+func deadHeaderKeys() []string {
+	return []string{headerDeadReason, headerDeadTopic, headerDeadPartition, headerDeadOffset}
+}
+
 // deadHeaders keeps the record's own headers, for whoever replays it.
 func deadHeaders(r *kgo.Record, reason error) []kgo.RecordHeader {
 	headers := []kgo.RecordHeader{
-		{Key: "reason", Value: clip([]byte(reason.Error()), maxDeadReason)},
-		{Key: "topic", Value: []byte(r.Topic)},
-		{Key: "partition", Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
-		{Key: "offset", Value: strconv.AppendInt(nil, r.Offset, 10)},
+		{Key: headerDeadReason, Value: clip([]byte(reason.Error()), maxDeadReason)},
+		{Key: headerDeadTopic, Value: []byte(r.Topic)},
+		{Key: headerDeadPartition, Value: strconv.AppendInt(nil, int64(r.Partition), 10)},
+		{Key: headerDeadOffset, Value: strconv.AppendInt(nil, r.Offset, 10)},
 	}
 	size := 0
 	for _, h := range r.Headers {
