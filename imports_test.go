@@ -16,16 +16,17 @@ import (
 var mayImport = map[string][]string{
 	"order":  {},
 	"config": {},
-	"api":    {"order"},
-	"bus":    {"order"},
+	"api":    {"order", "failpoint"},
+	"bus":    {"order", "failpoint"},
 	"cache":  {"order"},
-	"saga":   {"order"},
+	"saga":   {"order", "failpoint"},
 	"sse":    {"order"},
-	"store":  {"order"},
+	"store":  {"order", "failpoint"},
 	"verify": {"order"},
 	".":      {"order", "config", "api", "bus", "cache", "saga", "sse", "store", "verify"},
 
 	"store/storetest": {"store"},
+	"failpoint":       {},
 }
 
 // onlyIn names the one folder that may know a library: replacing the library

@@ -41,6 +41,8 @@ Usage: order-service [flags]
   --role=api|worker|all  what this process runs (default: ROLE, or all)
   --migrate              bring the database's schema up to date and exit
   --verify [--json]      check the invariants of the running system and exit; 1 means a violation
+  --repair               drive on what --verify finds left behind, say what was done, and exit;
+                         safe at any time
   --replay-dlq           put the dead letters of orders.reservations back and exit
   --healthcheck          ask the process on HTTP_ADDR whether it is alive and exit
   --version              print the version and exit
@@ -51,8 +53,10 @@ missing value stops the start with a line that names the variable.
 `
 
 type flags struct {
-	role                                                   string
-	migrate, verify, json, replayDLQ, healthcheck, version bool
+	role                  string
+	migrate, verify, json bool
+	repair, replayDLQ     bool
+	healthcheck, version  bool
 }
 
 func main() {
@@ -94,6 +98,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 	set.BoolVar(&f.migrate, "migrate", false, "")
 	set.BoolVar(&f.verify, "verify", false, "")
 	set.BoolVar(&f.json, "json", false, "")
+	set.BoolVar(&f.repair, "repair", false, "")
 	set.BoolVar(&f.replayDLQ, "replay-dlq", false, "")
 	set.BoolVar(&f.healthcheck, "healthcheck", false, "")
 	set.BoolVar(&f.version, "version", false, "")
@@ -113,7 +118,9 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 }
 
 // serves reports whether the flags ask for the service itself.
-func (f flags) serves() bool { return !f.migrate && !f.verify && !f.replayDLQ && !f.healthcheck }
+func (f flags) serves() bool {
+	return !f.migrate && !f.verify && !f.repair && !f.replayDLQ && !f.healthcheck
+}
 
 // command runs what the flags ask for; without any, the service itself.
 func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logger, stdout io.Writer) int {
@@ -123,6 +130,8 @@ func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logge
 		err = healthcheck(ctx, cfg.HTTPAddr)
 	case f.migrate:
 		err = migrate(ctx, cfg, log)
+	case f.repair:
+		err = repairSystem(ctx, cfg, log, stdout)
 	case f.replayDLQ:
 		err = replayDeadLetters(ctx, cfg, log, stdout)
 	case f.verify:

@@ -26,7 +26,7 @@ func TestFlagsThatOnlyPrintNeedNoEnvironment(t *testing.T) {
 		t.Errorf("--version: %d, %q", code, out)
 	}
 	code, out, _ := execute(t, []string{"--help"}, nil)
-	for _, flag := range []string{"--role", "--migrate", "--verify", "--json", "--replay-dlq", "--healthcheck", "--version"} {
+	for _, flag := range []string{"--role", "--migrate", "--verify", "--json", "--repair", "--replay-dlq", "--healthcheck", "--version"} {
 		if code != exitOK || !strings.Contains(out, flag) {
 			t.Errorf("--help: %d, does not mention %s", code, flag)
 		}

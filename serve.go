@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"golang.org/x/sync/errgroup"
 
 	"order-service/api"
 	"order-service/bus"
@@ -21,6 +22,7 @@ const (
 	startPatience = 30 * time.Second // how long a start waits for Postgres and Redis
 	topicPatience = 3 * time.Second  // how long it waits for Kafka before it goes on without
 	stopTimeout   = 15 * time.Second // from the signal to the end of the process
+	redriveEvery  = time.Minute      // between two looks for payments that were left behind
 	outboxLease   = 10 * time.Second // how long a committed batch belongs to its own process's relay
 )
 
@@ -143,12 +145,35 @@ func (s *service) openSaga(context.Context) (err error) {
 	return nil
 }
 
-// startUpkeep keeps the gate equal to the ledger, in one process at a time.
+// startUpkeep keeps the gate equal to the ledger and drives left payments on,
+// in one process at a time.
 func (s *service) startUpkeep(context.Context) error {
-	s.background("gate upkeep", s.fail, func(ctx context.Context) error {
-		return s.store.Lead(ctx, "gate-upkeep", s.sync.Run)
+	s.background("upkeep", s.fail, func(ctx context.Context) error {
+		return s.store.Lead(ctx, "upkeep", func(ctx context.Context) error {
+			both, ctx := errgroup.WithContext(ctx)
+			both.Go(func() error { return s.sync.Run(ctx) })
+			both.Go(func() error { return s.redrivePayments(ctx) })
+			return both.Wait()
+		})
 	})
 	return nil
+}
+
+// redrivePayments does every minute what --repair does for payments: a process
+// may die after it recorded a payment and before it passed it on, and the
+// provider need not repeat itself.
+func (s *service) redrivePayments(ctx context.Context) error {
+	r := repair{store: s.store, saga: s.saga, say: func(format string, args ...any) { s.log.Info().Msgf(format, args...) }}
+	for {
+		select {
+		case <-ctx.Done():
+			return nil
+		case <-time.After(redriveEvery):
+		}
+		if err := r.payments(ctx); err != nil && ctx.Err() == nil {
+			s.log.Warn().Err(err).Msg("left payments are not driven on yet")
+		}
+	}
 }
 
 func (s *service) startWorker(context.Context) error {

@@ -45,7 +45,7 @@ type GateSync interface {
 type Intake interface {
 	Insert(context.Context, order.Intent) (order.Accepted, error)
 	Lookup(ctx context.Context, userID, key string) (order.Accepted, bool, error)
-	Wait() time.Duration // how long an Insert begun now would take
+	Wait() time.Duration // how long an Insert begun now would wait for its turn
 }
 
 // Orders reads orders. Order's error has CodeOrderNotFound when there is none.

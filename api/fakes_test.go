@@ -36,6 +36,7 @@ type shop struct {
 	calls                                                     []string // what reached the saga, the gate's sync and the store's reads of products
 	onSaga                                                    func(call string, o order.Order)
 	onJoin                                                    func()
+	onMiss                                                    func() // once, when a key was looked up in vain; s is locked
 	joinErr                                                   error
 	openings                                                  []Opening
 }
@@ -185,6 +186,10 @@ func (s *shop) Lookup(_ context.Context, userID, key string) (order.Accepted, bo
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	first, found := s.keys[userID+"\n"+key]
+	if !found && s.onMiss != nil {
+		s.onMiss()
+		s.onMiss = nil
+	}
 	return first, found, s.lookupErr
 }
 

@@ -9,6 +9,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
 
+	"order-service/failpoint"
 	"order-service/order"
 )
 
@@ -130,7 +131,10 @@ func (s *Server) again(ctx context.Context, hold order.HoldRequest, seen order.H
 	}
 	hold.OrderID, hold.Retry = seen.OrderID, true
 	held, err := s.deps.Gate.Hold(ctx, hold)
-	if err != nil {
+	switch {
+	case err != nil && refusal(err): // written since the look-up, and sold out or dearer by now
+		return s.earlier(ctx, hold, err)
+	case err != nil:
 		return uuid.UUID{}, err
 	}
 	return s.persist(ctx, hold, held.UnitPrice)
@@ -152,6 +156,9 @@ func (s *Server) persist(ctx context.Context, hold order.HoldRequest, price orde
 	if err != nil {
 		s.drop(ctx, hold)
 		return uuid.UUID{}, err
+	}
+	if err := failpoint.Hit(failpoint.IntakeHeld); err != nil {
+		return uuid.UUID{}, s.notWritten(ctx, hold, err)
 	}
 	got, err := s.deps.Intake.Insert(ctx, intent(hold, price, amount))
 	if err != nil {

@@ -272,6 +272,22 @@ func TestKeyWhoseOrderWasNeverWrittenIsWrittenUnderItsFirstID(t *testing.T) {
 	}
 }
 
+// The last unit was the first request's, which is written after the retry
+// looked for it and before the retry asks the gate again.
+func TestRetryOfAnOrderWrittenMeanwhileIsNotRefused(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	first := orderIDOf(t, s.keyed(lamp, "abc"))
+	written := shop.keys
+	shop.keys = map[string]order.Accepted{} // not yet
+	shop.onMiss = func() {
+		shop.keys, shop.gateErr = written, order.Errorf(order.CodeSoldOut, "No.")
+	}
+	if again := orderIDOf(t, s.keyed(lamp, "abc")); again != first {
+		t.Errorf("first %s, then %s", first, again)
+	}
+}
+
 func TestFailedRetryLeavesTheHoldOfItsTwin(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)

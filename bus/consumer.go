@@ -11,6 +11,7 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 	"golang.org/x/sync/errgroup"
 
+	"order-service/failpoint"
 	"order-service/order"
 )
 
@@ -129,7 +130,8 @@ func (c *Consumer) process(client *kgo.Client, fetches kgo.Fetches) {
 	if len(records) == 0 {
 		return
 	}
-	if err := c.startAll(records); err != nil {
+	err := c.startAll(records)
+	if err = failpoint.After(failpoint.ConsumerCommitBefore, err); err != nil {
 		c.log.Warn().Err(err).Int("records", len(records)).Msg("reservations put back, they will be read again")
 		client.SetOffsets(firstOffsets(records))
 		return
@@ -172,10 +174,12 @@ func (c *Consumer) start(ctx context.Context, r *kgo.Record) error {
 
 func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
 	ev, err := decodeReservation(r)
+	err = failpoint.After(failpoint.ConsumerStartBefore, err)
 	if err == nil {
 		tp, _ := header(r, headerTraceparent)
 		err = c.starter.Start(WithTraceparent(ctx, tp), ev)
 	}
+	err = failpoint.After(failpoint.ConsumerStartAfter, err)
 	if order.Permanent(err) {
 		return c.bus.deadLetter(ctx, r, err)
 	}

@@ -8,6 +8,7 @@ import (
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
 
+	"order-service/failpoint"
 	"order-service/order"
 )
 
@@ -134,10 +135,11 @@ func (r *Relay) next() (leased, bool) {
 func (r *Relay) publish(b leased) error {
 	ctx, cancel := context.WithDeadline(r.life.finishing, b.until)
 	defer cancel()
-	if err := ctx.Err(); err != nil {
+	if err := failpoint.After(failpoint.RelayPublishBefore, ctx.Err()); err != nil {
 		return err
 	}
-	if err := r.bus.publishOrders(ctx, b.Orders); err != nil {
+	err := r.bus.publishOrders(ctx, b.Orders)
+	if err = failpoint.After(failpoint.RelayPublishAfter, err); err != nil {
 		r.log.Warn().Err(err).Int64("batch", b.ID).Int("orders", len(b.Orders)).Msg("batch not published, left in the outbox")
 		return err
 	}
@@ -151,13 +153,20 @@ func (r *Relay) publish(b leased) error {
 func (r *Relay) deleteAcked() error {
 	for id := range r.acked {
 		ids := r.gather(id)
-		ctx, cancel := context.WithTimeout(r.life.finishing, 5*time.Second)
-		if err := r.outbox.DeleteOutbox(ctx, ids); err != nil {
+		if err := r.delete(ids); err != nil {
 			r.log.Warn().Err(err).Int("batches", len(ids)).Msg("published batches not deleted, they will be published again")
 		}
-		cancel()
 	}
 	return nil
+}
+
+func (r *Relay) delete(ids []int64) error {
+	ctx, cancel := context.WithTimeout(r.life.finishing, 5*time.Second)
+	defer cancel()
+	if err := failpoint.Hit(failpoint.RelayDeleteBefore); err != nil {
+		return err
+	}
+	return r.outbox.DeleteOutbox(ctx, ids)
 }
 
 // gather adds to first the ids that are there already.

@@ -22,8 +22,8 @@ const keyLife = 3600
 // CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, CodeOverloaded, and
 // CodeUnavailable when Redis does not answer in time or ctx ends. After any
 // error no units stay held: what may have been taken is dropped in the
-// background. r's strings must be copies: a call under way still reads them
-// after its caller has left.
+// background, or, under a key's known id, left to reap. r's strings must be
+// copies: a call under way still reads them after its caller has left.
 func (g *Gate) Hold(ctx context.Context, r order.HoldRequest) (order.Held, error) {
 	// A keyed request may be the retry of an accepted order.
 	if r.Key == "" && g.soldOut.has(r.ProductID) {
@@ -48,7 +48,9 @@ func (g *Gate) holdCall(r order.HoldRequest) *call {
 	if r.Key != "" {
 		c.keys = append(c.keys, g.idempotencyKey(r.ProductID, r.UserID, r.Key))
 	}
-	c.undo = func() { g.drops.add(r.ProductID, r.OrderID) }
+	if !r.Retry { // else the hold may be that of another request, whose order is written
+		c.undo = func() { g.drops.add(r.ProductID, r.OrderID) }
+	}
 	return c
 }
 

@@ -111,6 +111,23 @@ func blackHole(t *testing.T) string {
 	return l.Addr().String()
 }
 
+// The order under a key's known id may be written by the request that was
+// first: its hold is not the retry's to give back.
+func TestARetryThatGotNoAnswerLeavesTheHoldOfItsTwin(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 1), "k")
+	s.accept(r)
+	r.Retry = true
+	c := s.gate.holdCall(r)
+	c.state.Store(sent)
+	c.leave()
+	c.finish()
+	s.gate.drops.close() // what was queued has been tried
+	s.wantStock(10, 1)
+}
+
 func TestAHoldWhoseCallerLeftIsGivenBack(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -16,6 +16,8 @@ import (
 type Orders interface {
 	// Order returns CodeOrderNotFound for an unknown id.
 	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// History returns the changes with a greater seq than after, in order.
+	History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error)
 	Reserve(ctx context.Context, id uuid.UUID) (order.Change, error)
 	RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url string, expiresAt time.Time) (order.Change, error)
 	Confirm(ctx context.Context, id uuid.UUID, paymentID string) (order.Change, error)
@@ -68,6 +70,7 @@ type activities struct {
 type moved struct {
 	Refusal   order.Code `json:",omitempty"` // why the order did not move; "" when it did
 	ExpiresAt time.Time  `json:",omitzero"`  // end of the payment window
+	Seq       int64      `json:",omitempty"` // of the change
 }
 
 // initiated is the provider's payment, or that there is none to be had.
@@ -77,8 +80,13 @@ type initiated struct {
 	Unavailable bool   `json:",omitempty"`
 }
 
+// ReadOrder also publishes what was changed before: where an order is not new
+// to be read, a process may have died between a change and its publication.
 func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID) (order.Order, error) {
 	o, err := a.Orders.Order(ctx, id)
+	if err == nil {
+		err = a.publishBetween(ctx, id, 1, o.Seq+1)
+	}
 	if err != nil {
 		return order.Order{}, a.failed(err, id)
 	}
@@ -103,9 +111,30 @@ func (a *activities) Confirm(ctx context.Context, id uuid.UUID, paymentID string
 	return a.conclude(ctx, id, change, err)
 }
 
-func (a *activities) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (moved, error) {
+// Finish also publishes what was changed since seen, the last change that the
+// workflow knows of. When a process dies between a step and its marker in the
+// history, and a cancellation comes before the workflow goes on, then the
+// workflow finishes the order instead of repeating the step.
+func (a *activities) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason, seen int64) (moved, error) {
 	change, err := a.Orders.Finish(ctx, id, to, reason)
+	if err == nil {
+		err = a.publishBetween(ctx, id, seen, change.Event.Seq)
+	}
 	return a.conclude(ctx, id, change, err)
+}
+
+// publishBetween publishes the changes with a seq between the two.
+func (a *activities) publishBetween(ctx context.Context, id uuid.UUID, after, before int64) error {
+	if before-after <= 1 {
+		return nil
+	}
+	events, err := a.Orders.History(ctx, id, after)
+	for _, e := range events {
+		if err == nil && e.Seq < before {
+			err = a.Publisher.PublishProgress(ctx, e)
+		}
+	}
+	return err
 }
 
 // conclude ends a move: it publishes the change, then settles the gate. A
@@ -121,7 +150,7 @@ func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change,
 		return moved{}, a.failed(err, id)
 	}
 	a.settle(ctx, id, c.Stock)
-	return moved{ExpiresAt: c.Event.ExpiresAt.Time}, nil
+	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, nil
 }
 
 // settle tells the gate three times at most. The gate's own sync and reap

@@ -79,7 +79,8 @@ func (c *Client) Ping(ctx context.Context) error {
 }
 
 // Start starts the saga of an accepted order. One that was started before,
-// whether it runs or has ended, is success.
+// whether it runs or has ended, is success. One that an operator terminated, or
+// that failed, is begun again where its order stands.
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
 	return c.start(ctx, c.orderOptions(e.OrderID), OrderWorkflow, c.input(e.OrderID))
 }
@@ -89,11 +90,8 @@ func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
 // Postgres: for a while Temporal also takes requests for a saga that has just
 // ended. CodeConflict: it ended earlier.
 func (c *Client) Cancel(ctx context.Context, o order.Order) error {
-	err := c.cancel(ctx, o.ID)
-	if order.CodeOf(err) != order.CodeConflict {
-		return err
-	}
-	// Absent or ended: starting it changes only the former.
+	// Before the request and not after it failed, because Temporal also takes
+	// one for a saga that was just terminated, and nobody would hear it.
 	if err := c.Start(ctx, o.Reservation()); err != nil {
 		return err
 	}
@@ -117,21 +115,23 @@ func (c *Client) PaymentDeclined(ctx context.Context, o order.Order, paymentID, 
 // that was started before is success.
 func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 	opts := client.StartWorkflowOptions{
-		ID: refundWorkflowID(p.ID), TaskQueue: c.cfg.TaskQueue, WorkflowIDReusePolicy: refundReuse,
+		ID: refundWorkflowID(p.ID), TaskQueue: c.cfg.TaskQueue, WorkflowIDReusePolicy: reuse,
 	}
 	return c.start(ctx, opts, RefundWorkflow, Refund{Payment: p, Reason: "order " + p.OrderID.String() + " has ended"})
 }
 
-// Exists reports whether Temporal knows a saga of the order, running or ended.
-func (c *Client) Exists(ctx context.Context, orderID uuid.UUID) (bool, error) {
-	err := c.call(ctx, func(ctx context.Context) error {
-		_, err := c.temporal.DescribeWorkflowExecution(ctx, orderWorkflowID(orderID), "")
+// Running reports whether a saga drives the order now. One that has ended,
+// whatever way, does not.
+func (c *Client) Running(ctx context.Context, orderID uuid.UUID) (running bool, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		saga, err := c.temporal.DescribeWorkflowExecution(ctx, orderWorkflowID(orderID), "")
+		running = saga.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 		return err
 	})
 	if order.CodeOf(err) == order.CodeConflict {
 		return false, nil
 	}
-	return err == nil, err
+	return running, err
 }
 
 func (c *Client) input(id uuid.UUID) Input {
@@ -142,7 +142,7 @@ func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                    orderWorkflowID(id),
 		TaskQueue:             c.cfg.TaskQueue,
-		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE,
+		WorkflowIDReusePolicy: reuse,
 	}
 }
 

@@ -4,7 +4,8 @@
 //
 // # Workflows
 //
-// OrderWorkflow, id order-<orderId>, one per order and never a second one:
+// OrderWorkflow, id order-<orderId>, one per order. A second one is begun only
+// where the first failed or was terminated, and goes on where the order stands:
 //
 //	read the order ── final? ──► end
 //	      │

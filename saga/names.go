@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	enumspb "go.temporal.io/api/enums/v1"
 
 	"order-service/order"
 )
@@ -32,6 +33,11 @@ type Refund struct {
 	Payment order.Payment
 	Reason  string // passed on to the provider
 }
+
+// reuse lets a workflow that failed or was terminated be started again, or its
+// order would never end and its payment never be given back. One that completed
+// or still runs is not started again: it is the same one.
+const reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 
 func orderWorkflowID(id uuid.UUID) string { return "order-" + id.String() }
 

@@ -95,6 +95,9 @@ func (s *orderSaga) initiatePayment() (ending, error) {
 	if s.buyer.Err() != nil {
 		return cancelled(), nil
 	}
+	if s.order.Status == order.PaymentPending { // by a saga that was terminated: the buyer has been asked already
+		return onward(), s.requestPayment(initiated{PaymentID: s.order.PaymentID, Link: s.order.PaymentURL})
+	}
 	var p initiated
 	err := workflow.ExecuteActivity(s.steady, s.steps.InitiatePayment, s.order).Get(s.steady, &p)
 	switch {
@@ -183,7 +186,7 @@ func (s *orderSaga) confirm(p order.Payment) error {
 // finish is what undoes every step on the order: its final status and the
 // release of its stock, in one transaction.
 func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
-	m, err := s.move(ctx, s.steps.Finish, e.status, e.reason)
+	m, err := s.move(ctx, s.steps.Finish, e.status, e.reason, s.order.Seq)
 	switch {
 	case err != nil:
 		return err
@@ -225,5 +228,8 @@ func (s *orderSaga) move(ctx workflow.Context, step any, args ...any) (moved, er
 	var m moved
 	args = append([]any{s.in.OrderID}, args...)
 	err := workflow.ExecuteLocalActivity(ctx, step, args...).Get(ctx, &m)
+	if err == nil && m.Refusal == "" {
+		s.order.Seq = max(s.order.Seq, m.Seq) // histories of old have no m.Seq
+	}
 	return m, err
 }

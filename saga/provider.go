@@ -98,9 +98,16 @@ func (p *HTTPProvider) Refund(ctx context.Context, pay order.Payment, reason str
 
 // validate keeps out of the database and of web pages what is no payment id
 // and no web address. A wrong answer may pass: it is often a proxy's.
+// maxLink bounds a payment link in bytes: it travels in every event of its
+// order.
+const maxLink = 2048
+
 func (a initiateAnswer) validate() error {
 	if !order.ValidPaymentID(a.PaymentID) {
 		return fmt.Errorf("the provider's payment id %.40q is not valid", a.PaymentID)
+	}
+	if len(a.PaymentLink) > maxLink {
+		return fmt.Errorf("the provider's payment link has %d bytes, more than %d", len(a.PaymentLink), maxLink)
 	}
 	if u, err := url.Parse(a.PaymentLink); err != nil || !isWeb(u) {
 		return fmt.Errorf("the provider's payment link %.80q is not an http or https URL", a.PaymentLink)

@@ -6,10 +6,6 @@ import (
 	"go.temporal.io/sdk/workflow"
 )
 
-// refundReuse lets a refund that failed for good be started again. One that
-// completed or still runs is not: it is the same refund.
-const refundReuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
-
 // RefundWorkflow gives one payment back and returns true, or false when there
 // is nothing to give back: the payment was applied, refunded, declined or never
 // the right one. The state in Postgres decides, not the caller, so nothing is
@@ -37,7 +33,7 @@ func startRefund(ctx workflow.Context, r Refund) error {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            refundWorkflowID(r.Payment.ID),
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: refundReuse,
+		WorkflowIDReusePolicy: reuse,
 	})
 	// A parent that returns before its child has started takes the child along.
 	err := workflow.ExecuteChildWorkflow(ctx, RefundWorkflow, r).GetChildWorkflowExecution().Get(ctx, nil)

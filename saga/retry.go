@@ -24,7 +24,7 @@ const (
 	providerTimeout = 5 * time.Second
 	providerFirst   = time.Second
 	initiateMax     = 8 * time.Second
-	refundMax       = 10 * time.Minute
+	refundMax       = time.Minute
 
 	// The provider counts as unreachable after 45 s and five failures: with the
 	// longest pause and one more call that is within the minute it is given.

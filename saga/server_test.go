@@ -326,16 +326,57 @@ func TestServerHandsOrderToAnotherWorker(t *testing.T) {
 	s.ends(id, order.Confirmed)
 }
 
-func TestServerKnowsWhichSagasExist(t *testing.T) {
+func TestServerKnowsWhichSagasRun(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
 	id := s.accept()
-	if known, err := s.client.Exists(t.Context(), id); known || err != nil {
-		t.Errorf("before the start: %v %v", known, err)
+	expect := func(when string, want bool) {
+		t.Helper()
+		if running, err := s.client.Running(t.Context(), id); running != want || err != nil {
+			t.Errorf("%s: %v %v", when, running, err)
+		}
 	}
+	expect("before the start", false)
 	s.start(id)
-	if known, err := s.client.Exists(t.Context(), id); !known || err != nil {
-		t.Errorf("after the start: %v %v", known, err)
+	expect("after the start", true)
+	s.terminate(id)
+	expect("after it was terminated", false)
+}
+
+func (s *stand) terminate(id uuid.UUID) {
+	s.t.Helper()
+	if err := s.client.temporal.TerminateWorkflow(s.t.Context(), orderWorkflowID(id), "", "by a test"); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
+// A terminated saga was never begun again: its id was taken for good, so the
+// order stayed open, the units held, and a payment kept.
+func TestServerTerminatedSagaGoesOnWhereItsOrderStands(t *testing.T) {
+	t.Parallel()
+	for name, again := range map[string]func(*stand, order.Order) (order.Status, error){
+		"paid": func(s *stand, o order.Order) (order.Status, error) {
+			return order.Confirmed, s.client.PaymentReceived(t.Context(), o, s.pay(o.ID, "a-"+o.ID.String()))
+		},
+		"cancelled": func(s *stand, o order.Order) (order.Status, error) {
+			return order.Cancelled, s.client.Cancel(t.Context(), o)
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newStand(t, newShop(1), time.Hour)
+			id := s.accept()
+			pending := s.reached(order.PaymentPending)
+			s.worker.Start()
+			s.start(id)
+			s.wait(pending)
+			s.terminate(id)
+			want, err := again(s, s.order(id))
+			if err != nil {
+				t.Fatal(err)
+			}
+			s.ends(id, want)
+		})
 	}
 }
 

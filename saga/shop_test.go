@@ -2,7 +2,6 @@ package saga
 
 import (
 	"context"
-	"fmt"
 	"slices"
 	"sync"
 	"time"
@@ -122,6 +121,12 @@ func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 	return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
 }
 
+func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return slices.Clone(s.history[id][after-1:]), nil // the first change has seq 2
+}
+
 // move is the compare-and-set of all moves. Call it with s locked.
 func (s *shop) move(id uuid.UUID, to order.Status, change func(*order.Order) error) (order.Change, error) {
 	for _, e := range s.history[id] {
@@ -203,7 +208,7 @@ func (s *shop) Finish(_ context.Context, id uuid.UUID, to order.Status, reason o
 	defer s.mu.Unlock()
 	return s.move(id, to, func(o *order.Order) error {
 		if to == order.Failed && !reason.Allows(o.Status) {
-			return fmt.Errorf("%s cannot fail for %s", o.Status, reason)
+			return order.Errorf(order.CodeConflict, "The order is %s.", o.Status) // as the store does
 		}
 		o.FailureReason = reason
 		if s.reserved[id] {

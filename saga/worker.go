@@ -7,7 +7,10 @@ import (
 	"sync"
 	"time"
 
+	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
+
+	"order-service/failpoint"
 )
 
 // How one process works. Order workflows are short bursts of waiting for
@@ -44,6 +47,9 @@ type Worker struct {
 func NewWorker(c *Client, d Deps) *Worker {
 	// The SDK keeps one cache for all workers of a process; this is its size.
 	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
+	if failpoint.Enabled {
+		d.Publisher = movedFaults{d.Publisher}
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Worker{
 		client: c,
@@ -110,7 +116,7 @@ func (w *Worker) serve() error {
 // options hands a fatal error of the worker, such as a deleted namespace, to
 // the channel, which must have room for it.
 func options(fatal chan<- error) worker.Options {
-	return worker.Options{
+	o := worker.Options{
 		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
 		MaxConcurrentActivityTaskPollers:        activityPollers,
 		MaxConcurrentWorkflowTaskExecutionSize:  concurrentTasks,
@@ -120,4 +126,8 @@ func options(fatal chan<- error) worker.Options {
 		DeadlockDetectionTimeout:                deadlock,
 		OnFatalError:                            func(err error) { fatal <- err },
 	}
+	if failpoint.Enabled {
+		o.Interceptors = []interceptor.WorkerInterceptor{&activityFaults{}}
+	}
+	return o
 }

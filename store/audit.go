@@ -82,6 +82,22 @@ func (c check) run(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]order.
 	return found, rows.Err()
 }
 
+// PendingUnits returns the units of PENDING orders by product.
+func (s *Store) PendingUnits(ctx context.Context) (map[string]int64, error) {
+	rows, _ := s.pool.Query(ctx, `
+		SELECT product_id, sum(quantity)::bigint FROM orders WHERE status = 'PENDING' GROUP BY product_id`)
+	units := map[string]int64{}
+	var (
+		product string
+		pending int64
+	)
+	_, err := pgx.ForEachRow(rows, []any{&product, &pending}, func() error {
+		units[product] = pending
+		return nil
+	})
+	return units, dbError("read pending units", err)
+}
+
 // readAudited reads what the caller compares with other systems.
 func readAudited(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs, a *order.Audit) error {
 	rows, _ := tx.Query(ctx, `SELECT `+productColumns+` FROM products ORDER BY product_id`)

@@ -14,7 +14,7 @@ type check struct {
 //	I4 a final status never changes, and no event is missing
 //
 // The sandbox's books are compared in both directions; its payments are told
-// from a real provider's by their ids, which begin with "sandbox-".
+// from a real provider's by their ids, which are made of their orders'.
 func violations() []check {
 	return []check{
 		{"I1", "not final in time", `
@@ -53,6 +53,10 @@ func violations() []check {
 			SELECT p.payment_id, 'order ' || o.order_id::text || ' is ' || o.status
 			FROM payments p JOIN orders o USING (order_id)
 			WHERE p.state = 'APPLIED' AND (o.status <> 'CONFIRMED' OR o.payment_id <> p.payment_id)`},
+		{"I3", "applied with another amount", `
+			SELECT p.payment_id, p.amount || ' ' || p.currency || ' for order ' || o.order_id::text
+			FROM payments p JOIN orders o USING (order_id)
+			WHERE p.state = 'APPLIED' AND (p.amount, p.currency) <> (o.amount, o.currency)`},
 		{"I3", "two payments applied to one order", `
 			SELECT order_id::text, string_agg(payment_id, ', ') FROM payments
 			WHERE state = 'APPLIED' GROUP BY order_id HAVING count(*) > 1`},
@@ -66,7 +70,7 @@ func violations() []check {
 			WHERE p.state IS NULL OR p.state NOT IN ('REFUNDING', 'REFUNDED')`},
 		{"I3", "refunded, and not paid back by the sandbox", `
 			SELECT payment_id, 'order ' || order_id::text FROM payments p
-			WHERE state = 'REFUNDED' AND starts_with(payment_id, 'sandbox-')
+			WHERE state = 'REFUNDED' AND payment_id = 'sandbox-' || order_id::text
 				AND NOT EXISTS (SELECT FROM sandbox_refunds r WHERE r.payment_id = p.payment_id)`},
 
 		{"I4", "seq has a gap", `

@@ -57,6 +57,20 @@ func TestTheAuditOfHealthyDataIsClean(t *testing.T) {
 	}
 }
 
+func TestPendingUnitsAreThoseOfPendingOrders(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	first, err := s.Order(t.Context(), s.at(t, p.ID, order.Pending))
+	must(t, err)
+	s.at(t, p.ID, order.Pending)
+	s.at(t, p.ID, order.InventoryReserved)
+	got, err := s.PendingUnits(t.Context())
+	must(t, err)
+	if want := int64(2 * first.Quantity); len(got) != 1 || got[p.ID] != want {
+		t.Errorf("got %v, want %d of %s", got, want, p.ID)
+	}
+}
+
 // Each case breaks one thing by hand and names the finding that must come of
 // it. $1 is the id of the order in the status given.
 func TestTheAuditReportsEachViolation(t *testing.T) {
@@ -80,6 +94,7 @@ func TestTheAuditReportsEachViolation(t *testing.T) {
 			VALUES ('stuck', $1, 1, 'EUR', 'REFUNDING', now(), now() - interval '1 minute')`}},
 		{"I3 applied to an order that it did not confirm", order.Failed, []string{`
 			INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('kept', $1, 1, 'EUR', 'APPLIED', now())`}},
+		{"I3 applied with another amount", order.Confirmed, []string{`UPDATE payments SET amount = amount - 1 WHERE order_id = $1`}},
 		{"I3 two payments applied to one order", order.Confirmed, []string{
 			`DROP INDEX payments_applied_once`,
 			`INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('twice', $1, 1, 'EUR', 'APPLIED', now())`}},
@@ -87,7 +102,7 @@ func TestTheAuditReportsEachViolation(t *testing.T) {
 		{"I3 paid back, and not as a refund", order.Confirmed, []string{`
 			INSERT INTO sandbox_refunds (payment_id, order_id, reason) SELECT payment_id, order_id, '' FROM payments WHERE order_id = $1`}},
 		{"I3 refunded, and not paid back by the sandbox", order.Failed, []string{`
-			INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('sandbox-lost', $1, 1, 'EUR', 'REFUNDED', now())`}},
+			INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('sandbox-' || $1::uuid, $1, 1, 'EUR', 'REFUNDED', now())`}},
 		{"I4 seq has a gap", order.PaymentPending, []string{`DELETE FROM order_events WHERE order_id = $1 AND seq = 2`}},
 		{"I4 seq has a gap", order.Cancelled, []string{`DELETE FROM order_events WHERE order_id = $1`}},
 		{"I4 the order differs from its last event", order.Cancelled, []string{

@@ -188,7 +188,8 @@ func (b *batcher[Req, Res]) observe(took time.Duration) {
 	b.average.Store(old + (int64(took)-old)/4)
 }
 
-// wait estimates how long a request that is made now would take. It is 0 while
+// wait estimates how long a request that is made now would wait for a writer.
+// It is 0 while
 // a writer is free: a slow database is no queue, and a caller that sheds by
 // this figure must always let someone through to measure the next batch.
 func (b *batcher[Req, Res]) wait() time.Duration {
@@ -202,7 +203,7 @@ func (b *batcher[Req, Res]) wait() time.Duration {
 		batch = max(batch, now-since) // a batch that is stuck says more than the average
 	}
 	ahead := int64(len(b.queue) / (b.cfg.MaxBatch * b.cfg.Writers))
-	return time.Duration(batch/2 + batch*ahead + batch) // the rest of the present one, those ahead, its own
+	return time.Duration(batch/2 + batch*ahead) // the rest of the present one, and those ahead
 }
 
 // stop refuses new requests, runs those that are queued and returns when the

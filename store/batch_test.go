@@ -124,7 +124,7 @@ func TestWaitFollowsTheQueueAndAStuckBatchAndForgetsThemWhenIdle(t *testing.T) {
 			synctest.Wait()
 		}
 		time.Sleep(time.Second)
-		if got, want := b.wait(), 3500*time.Millisecond; got != want {
+		if got, want := b.wait(), 2500*time.Millisecond; got != want {
 			t.Errorf("behind a batch of 1 s and two more: %v, want %v", got, want)
 		}
 		time.Sleep(time.Minute)

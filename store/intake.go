@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"order-service/failpoint"
 	"order-service/order"
 )
 
@@ -83,8 +84,8 @@ func (i *Intake) Insert(ctx context.Context, in order.Intent) (order.Accepted, e
 	return i.inserts.do(ctx, in)
 }
 
-// Wait estimates how long an Insert that begins now would take to wait and
-// commit. It is 0 while a writer is free.
+// Wait estimates how long an Insert that begins now would wait before a writer
+// takes it. It is 0 while a writer is free.
 func (i *Intake) Wait() time.Duration { return i.inserts.wait() }
 
 // Stop refuses new calls and finishes the queued ones. When ctx ends first,
@@ -144,7 +145,11 @@ func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]outcome[order.A
 		return nil, err
 	}
 	defer conn.Release()
+	if err := failpoint.Hit(failpoint.IntakeCommitBefore); err != nil {
+		return nil, err
+	}
 	box, written, err := rows.insert(ctx, conn, i.cfg.Lease)
+	err = failpoint.After(failpoint.IntakeCommitAfter, err)
 	if refused(err) {
 		return nil, err
 	}

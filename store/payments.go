@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
@@ -100,4 +101,15 @@ func (s *Store) RecordSandboxRefund(ctx context.Context, paymentID string, order
 		INSERT INTO sandbox_refunds (payment_id, order_id, reason) VALUES ($1, $2, $3)
 		ON CONFLICT (payment_id) DO NOTHING`, paymentID, orderID, reason)
 	return dbError("record sandbox refund", err)
+}
+
+// UnfinishedPayments returns the payments that were received or are being
+// refunded and have not changed for age or longer, oldest first.
+func (s *Store) UnfinishedPayments(ctx context.Context, age time.Duration) ([]order.Payment, error) {
+	rows, _ := s.pool.Query(ctx, `
+		SELECT `+paymentColumns+` FROM payments
+		WHERE state IN ('RECEIVED', 'REFUNDING') AND updated_at <= now() - $1::interval
+		ORDER BY updated_at`, age)
+	left, err := pgx.CollectRows(rows, scanPayment)
+	return left, dbError("read unfinished payments", err)
 }

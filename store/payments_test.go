@@ -106,3 +106,15 @@ func TestTheSandboxPaysAPaymentBackOnce(t *testing.T) {
 		t.Errorf("%d refunds, want 1", n)
 	}
 }
+
+func TestUnfinishedPaymentsAreThoseLeftAlone(t *testing.T) {
+	s, ids := healthyShop(t)
+	for _, id := range []string{"old", "new"} {
+		s.pay(t, ids[order.Failed], id)
+	}
+	s.exec(t, `UPDATE payments SET updated_at = now() - interval '1 minute' WHERE payment_id = 'old'`)
+	left, err := s.UnfinishedPayments(t.Context(), auditGrace)
+	if err != nil || len(left) != 1 || left[0].ID != "old" {
+		t.Errorf("got %+v, %v", left, err)
+	}
+}

@@ -22,6 +22,11 @@ type Store interface {
 	Audit(ctx context.Context, grace, paymentTimeout time.Duration) (order.Audit, error)
 	// Products returns the present ledgers, to compare with the gate again.
 	Products(ctx context.Context) ([]order.Product, error)
+	// PendingUnits returns, by product, the units of PENDING orders: those that
+	// the gate holds and the ledger does not know yet.
+	PendingUnits(ctx context.Context) (map[string]int64, error)
+	// Order returns an order as it is now.
+	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
 }
 
 // Gate reads the gate's copy of a product; false when the gate has none.
@@ -29,9 +34,9 @@ type Gate interface {
 	Stock(ctx context.Context, productID string) (order.GateStock, bool, error)
 }
 
-// Workflows tells whether an order has a workflow.
+// Workflows tells whether a workflow drives an order now.
 type Workflows interface {
-	Exists(ctx context.Context, orderID uuid.UUID) (bool, error)
+	Running(ctx context.Context, orderID uuid.UUID) (bool, error)
 }
 
 // Deps is the system to verify.
@@ -41,20 +46,21 @@ type Deps struct {
 	Workflows Workflows
 }
 
+// lookUps is how many workflows are looked up at once.
+const lookUps = 16
+
 // Options are the allowances for what is in flight. Zero fields get the
 // default that stands beside them.
 type Options struct {
 	Grace          time.Duration // age up to which an order may lack its event and workflow; 30 s
 	PaymentTimeout time.Duration // the payment window, after which an order must end; 15 min
-	Settle         time.Duration // how long the gate may take to agree with the ledger; 10 s
-	Concurrency    int           // workflows looked up at once; 16
+	Settle         time.Duration // how long the gate may take to agree with the ledger; 45 s
 }
 
 func (o Options) withDefaults() Options {
 	o.Grace = cmp.Or(o.Grace, 30*time.Second)
 	o.PaymentTimeout = cmp.Or(o.PaymentTimeout, 15*time.Minute)
-	o.Settle = cmp.Or(o.Settle, 10*time.Second)
-	o.Concurrency = cmp.Or(o.Concurrency, 16)
+	o.Settle = cmp.Or(o.Settle, 45*time.Second) // a hold whose settle was lost is reaped after 30 s to 36 s
 	return o
 }
 
@@ -67,7 +73,7 @@ func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("audit the database: %w", err)
 	}
-	orphans, err := withoutWorkflow(ctx, deps.Workflows, audit.Open, opts.Concurrency)
+	orphans, err := Orphans(ctx, deps.Audit, deps.Workflows, audit.Open)
 	if err != nil {
 		return Report{}, err
 	}
@@ -75,7 +81,7 @@ func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, err
 	}
-	findings := slices.Concat(audit.Findings, orphans, disagreements.findings)
+	findings := slices.Concat(audit.Findings, withoutWorkflow(orphans), disagreements.findings)
 	checked := Checked{
 		Orders: audit.Orders, Payments: audit.Payments,
 		Products: len(audit.Products), Workflows: len(audit.Open),
@@ -83,28 +89,51 @@ func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	return newReport(checked, findings, slices.Concat(audit.Notices, disagreements.notices)), nil
 }
 
-// withoutWorkflow returns a finding for each open order that no workflow
-// drives: nothing would ever end it.
-func withoutWorkflow(ctx context.Context, workflows Workflows, open []uuid.UUID, concurrency int) ([]order.Finding, error) {
+// Orphans returns those of the open orders that no workflow drives: nothing
+// would ever end them. It reads only.
+func Orphans(ctx context.Context, store Store, workflows Workflows, open []uuid.UUID) ([]uuid.UUID, error) {
 	var mu sync.Mutex
-	var findings []order.Finding
+	var orphans []uuid.UUID
 	group, ctx := errgroup.WithContext(ctx)
-	group.SetLimit(concurrency)
+	group.SetLimit(lookUps)
 	for _, id := range open {
 		group.Go(func() error {
-			exists, err := workflows.Exists(ctx, id)
-			if err != nil {
-				return fmt.Errorf("look up the workflow of order %s: %w", id, err)
-			}
-			if !exists {
+			orphan, err := isOrphan(ctx, store, workflows, id)
+			if orphan {
 				mu.Lock()
 				defer mu.Unlock()
-				findings = append(findings, order.Finding{Invariant: "I1", Subject: id.String(), Detail: "the order is open and has no workflow"})
+				orphans = append(orphans, id)
 			}
-			return nil
+			return err
 		})
 	}
-	return findings, group.Wait()
+	return orphans, group.Wait()
+}
+
+func withoutWorkflow(orphans []uuid.UUID) []order.Finding {
+	findings := make([]order.Finding, len(orphans))
+	for i, id := range orphans {
+		findings[i] = order.Finding{Invariant: "I1", Subject: id.String(), Detail: "the order is open and no workflow runs for it"}
+	}
+	return findings
+}
+
+// isOrphan asks for the workflow first. One that ends leaves its order final,
+// so an order that is open after its workflow was seen to have ended, or never
+// to have begun, is an orphan; one that ended since the audit is not.
+func isOrphan(ctx context.Context, store Store, workflows Workflows, id uuid.UUID) (bool, error) {
+	running, err := workflows.Running(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("look up the workflow of order %s: %w", id, err)
+	}
+	if running {
+		return false, nil
+	}
+	o, err := store.Order(ctx, id)
+	if err != nil {
+		return false, fmt.Errorf("read order %s again: %w", id, err)
+	}
+	return !o.Status.Final(), nil
 }
 
 func sortFindings(findings []order.Finding) {

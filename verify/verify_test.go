@@ -22,7 +22,9 @@ type system struct {
 	audit  order.Audit
 	ledger func() []order.Product // what Products returns; nil: the audit's
 	gate   map[string]order.GateStock
-	absent map[uuid.UUID]bool // orders without a workflow
+	absent map[uuid.UUID]bool // orders that no workflow drives
+	ended  map[uuid.UUID]bool // orders that are final since the audit
+	held   map[string]int64   // units of pending orders
 
 	auditErr, productsErr, gateErr, workflowErr error
 
@@ -46,7 +48,16 @@ func (s *system) Stock(_ context.Context, id string) (order.GateStock, bool, err
 	return stock, ok, s.gateErr
 }
 
-func (s *system) Exists(_ context.Context, id uuid.UUID) (bool, error) {
+func (s *system) PendingUnits(context.Context) (map[string]int64, error) { return s.held, nil }
+
+func (s *system) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
+	if s.ended[id] {
+		return order.Order{ID: id, Status: order.Cancelled}, nil
+	}
+	return order.Order{ID: id, Status: order.Pending}, nil
+}
+
+func (s *system) Running(_ context.Context, id uuid.UUID) (bool, error) {
 	s.track(1)
 	time.Sleep(time.Millisecond)
 	s.track(-1)
@@ -139,6 +150,49 @@ func TestEachViolationIsAFindingThatNamesItsSubject(t *testing.T) {
 			}
 		})
 	}
+}
+
+// Its workflow had ended with it, which is as it should be.
+func TestOrderThatEndedSinceTheAuditIsNoOrphan(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	s.absent[openOrder], s.ended = true, map[uuid.UUID]bool{openOrder: true}
+	if r, err := run(t, s); err != nil || !r.OK {
+		t.Errorf("%v\n%s", err, r)
+	}
+}
+
+// With the workers away, accepted orders keep their holds for as long as it
+// lasts, and nothing is wrong.
+func TestHoldsOfPendingOrdersAreNoLeak(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	s.held = map[string]int64{"lamp": 3}
+	for held, ok := range map[int64]bool{0: true, 3: true, 4: false} {
+		s.gate["lamp"] = order.GateStock{Version: 7, Available: 5, Held: held}
+		if r, err := run(t, s); err != nil || r.OK != ok {
+			t.Errorf("%d held: %v\n%s", held, err, r)
+		}
+	}
+}
+
+// It takes the reaper up to 36 s to end a hold whose settle was lost.
+func TestHoldThatTheReaperEndsIsNoLeak(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	s.gate["lamp"] = order.GateStock{Version: 7, Available: 5, Held: 1}
+	synctest.Test(t, func(t *testing.T) {
+		began := time.Now()
+		s.ledger = func() []order.Product {
+			if time.Since(began) > 36*time.Second {
+				s.gate["lamp"] = order.GateStock{Version: 7, Available: 5}
+			}
+			return s.audit.Products
+		}
+		if r, err := Run(t.Context(), Deps{Audit: s, Gate: s, Workflows: s}, Options{}); err != nil || !r.OK {
+			t.Errorf("%v\n%s", err, r)
+		}
+	})
 }
 
 func audited(invariant, subject string) func(*system) {
