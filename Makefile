@@ -5,7 +5,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
 STACK := bin/devstack
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-e2e lint fuzz clean
+.PHONY: help build run test test-unit test-e2e test-real soak lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,13 +20,22 @@ test: test-unit test-e2e ## all tests, on real servers that are started for them
 
 test-unit: build ## the packages' tests with the race detector
 	$(STACK) -- go test -race ./...
+	go test -race -tags failpoints ./failpoint
 
 test-e2e: build ## build and exec the binary, drive it through HTTP only
 	cd devstack && ../$(STACK) -- go test -timeout 12m ./...
 
+test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Temporal on it
+	@command -v redis-server >/dev/null || { echo "redis-server is missing (Debian: apt-get install redis-server)" >&2; exit 1; }
+	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m ./...
+
+soak: build ## the end-to-end tests with every fault at every failpoint
+	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 1h ./e2e/
+
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
 	go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
+	go vet -tags failpoints ./... && $(STATICCHECK) -tags failpoints ./...
 	cd devstack && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
 	go test -run TestFoldersImportOnlyWhatTheirJobAllows .
 

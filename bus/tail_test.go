@@ -78,6 +78,10 @@ func TestTailReadsNewPartitionsFromTheirStart(t *testing.T) {
 	if err != nil || added.Error() != nil {
 		t.Fatal(err, added.Error())
 	}
+	eventually(t, "the broker knows the new partitions", func() bool { // Apache Kafka answers before it does
+		topics, err := b.admin.ListTopics(t.Context(), b.cfg.Topics.Progress)
+		return err == nil && len(topics[b.cfg.Topics.Progress].Partitions) == partitions+4
+	})
 	wider := openBus(t, b.cfg) // learns of all partitions at once
 	evs := progress(t, wider, 200)
 	if got := endOf(t, wider, b.cfg.Topics.Progress, partitions+3); got == 0 {

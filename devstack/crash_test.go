@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -139,8 +140,9 @@ func TestDataAndAddressesSurviveKill9(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = os.RemoveAll(dir) })
+	kind := cmp.Or(os.Getenv("KAFKA_KIND"), kafkaFake)
 	for _, what := range []string{"write", "read"} {
-		cmd := exec.Command(os.Args[0], "--data", dir, "--", "env", part+"="+what, os.Args[0])
+		cmd := exec.Command(os.Args[0], "--data", dir, "--kafka", kind, "--", "env", part+"="+what, os.Args[0])
 		for _, pair := range os.Environ() {
 			if name, _, _ := strings.Cut(pair, "="); !backendAddress(name) {
 				cmd.Env = append(cmd.Env, pair)

@@ -19,6 +19,9 @@ status. Without a COMMAND it prints the addresses and runs until a signal.
   --data DIR             keep all data in DIR, synced to disk, and the same ports
                          from run to run; default: a temporary directory, for
                          which Postgres does not sync (take figures with --data)
+  --kafka=kfake|apache   which Kafka: one in Go in this process, or Apache Kafka,
+                         which needs Java 17 and, to download it once, Maven;
+                         default: kfake
   --temporal=sqlite|postgres
                          where Temporal keeps its data; default: sqlite
   --demo                 set up COMMAND, an order-service, for a demonstration on
@@ -34,9 +37,10 @@ Environment, read and exported:
   DATABASE_URL           Postgres (default: a server from this machine's binaries,
                          else a downloaded one)
   REDIS_URL              Redis (default: redis-server, else miniredis)
-  KAFKA_BOOTSTRAP        Kafka (default: kfake)
+  KAFKA_BOOTSTRAP        Kafka (default: as --kafka says)
   TEMPORAL_ADDRESS       Temporal (default: the embedded server)
 Exported only:
+  KAFKA_KIND             what --kafka says, when devstack started it
   TEMPORAL_UI            URL of the embedded Temporal server's web UI
 
 Exit status: COMMAND's, 128+N when signal N ended it, 2 for wrong options,
@@ -48,12 +52,19 @@ var errHelp = errors.New("help was asked for")
 
 type options struct {
 	data     string
+	kafka    string
 	temporal string
 	demo     bool
 	verbose  bool
 	ports    map[string]*int
 	command  []string
 }
+
+// Kinds of Kafka.
+const (
+	kafkaFake   = "kfake"
+	kafkaApache = "apache"
+)
 
 // Names of the ports, in ports.json and, with "-port" behind, as options.
 const (
@@ -69,6 +80,7 @@ func parse(args []string) (options, error) {
 	set := flag.NewFlagSet("devstack", flag.ContinueOnError)
 	set.SetOutput(io.Discard)
 	set.StringVar(&opts.data, "data", "", "")
+	set.StringVar(&opts.kafka, "kafka", kafkaFake, "")
 	set.StringVar(&opts.temporal, "temporal", "sqlite", "")
 	set.BoolVar(&opts.demo, "demo", false, "")
 	set.BoolVar(&opts.verbose, "verbose", false, "")
@@ -87,6 +99,9 @@ func parse(args []string) (options, error) {
 }
 
 func (o options) check() error {
+	if o.kafka != kafkaFake && o.kafka != kafkaApache {
+		return fmt.Errorf("--kafka=%s is neither kfake nor apache", o.kafka)
+	}
 	if o.temporal != "sqlite" && o.temporal != "postgres" {
 		return fmt.Errorf("--temporal=%s is neither sqlite nor postgres", o.temporal)
 	}

@@ -9,6 +9,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"order-service/devstack/kafka"
+	"order-service/devstack/kafka/apache"
 	"order-service/devstack/postgres"
 	"order-service/devstack/redis"
 	"order-service/devstack/temporal"
@@ -50,7 +51,19 @@ func (s *stack) startRedis(ctx context.Context) (started, error) {
 	return started{r.URL, r.Kind + " on " + r.Address, r.Stop}, nil
 }
 
-func (s *stack) startKafka(context.Context) (started, error) {
+func (s *stack) startKafka(ctx context.Context) (started, error) {
+	start := s.startKfake
+	if s.opts.kafka == kafkaApache {
+		start = s.startApacheKafka
+	}
+	p, err := start(ctx)
+	if err == nil {
+		s.export("KAFKA_KIND", s.opts.kafka)
+	}
+	return p, err
+}
+
+func (s *stack) startKfake(context.Context) (started, error) {
 	port, err := s.book.Port(portKafka)
 	if err != nil {
 		return started{}, err
@@ -64,6 +77,17 @@ func (s *stack) startKafka(context.Context) (started, error) {
 		return started{}, err
 	}
 	return started{b.Address, "kfake on " + b.Address, b.Stop}, nil
+}
+
+func (s *stack) startApacheKafka(ctx context.Context) (started, error) {
+	b, err := apache.Start(ctx, apache.Config{
+		Port: s.port(portKafka), Controller: s.port("kafka-controller"),
+		Dir: filepath.Join(s.dir, "apache-kafka"), Durable: s.durable(), Log: s.log,
+	})
+	if err != nil {
+		return started{}, err
+	}
+	return started{b.Address, "Apache Kafka " + b.Version + " on " + b.Address, b.Stop}, nil
 }
 
 func (s *stack) startTemporal(ctx context.Context) (started, error) {

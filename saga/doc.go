@@ -36,6 +36,9 @@
 //     provider are regular activities.
 //   - A refusal that the workflow answers, such as sold-out, is a value; an
 //     error is only what a retry may cure or what no one foresaw (see retry.go).
+//   - A process that dies in a step leaves no marker of it, and the workflow may
+//     not come to repeat the step: a cancellation may have arrived since. So
+//     ReadOrder and Finish publish the changes that were left unpublished.
 //   - No payment signal is dropped: before a workflow returns, each payment it
 //     did not apply is handed to RefundWorkflow.
 //

@@ -99,23 +99,37 @@ func (b *buyer) call(method, path string, body any, headers ...string) reply {
 
 func (s *shop) send(method, path string, body []byte, headers ...string) reply {
 	s.t.Helper()
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
+		r, err := s.try(method, path, body, headers...)
+		again := s.insisting && (err != nil || r.status == http.StatusServiceUnavailable)
+		if again && time.Now().Before(deadline) {
+			continue
+		}
+		if err != nil {
+			s.t.Fatalf("%s %s: %v", method, path, err)
+		}
+		return r
+	}
+}
+
+func (s *shop) try(method, path string, body []byte, headers ...string) (reply, error) {
 	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(body))
 	if err != nil {
-		s.t.Fatal(err)
+		return reply{}, err
 	}
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		return reply{}, err
 	}
 	defer resp.Body.Close()
 	data, err := io.ReadAll(resp.Body)
 	if err != nil {
-		s.t.Fatalf("%s %s: %v", method, path, err)
+		return reply{}, err
 	}
-	return reply{s.t, method + " " + path, resp.StatusCode, resp.Header, data}
+	return reply{s.t, method + " " + path, resp.StatusCode, resp.Header, data}, nil
 }
 
 // order places an order. As a client should, it tries again when the answer is

@@ -9,10 +9,12 @@ package e2e
 
 import (
 	"fmt"
+	"net"
 	"os"
 	"os/exec"
 	"path/filepath"
 	"strconv"
+	"strings"
 	"sync"
 	"testing"
 
@@ -22,6 +24,7 @@ import (
 // suite is what the tests share: the binary and the ports given out.
 var suite struct {
 	binary string
+	faulty func() (string, error) // builds, at its first call, a binary with failpoints
 
 	mu     sync.Mutex
 	book   *ports.Book
@@ -46,18 +49,32 @@ func prepare(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	suite.binary = filepath.Join(dir, "order-service")
+	suite.faulty = sync.OnceValues(func() (string, error) { return build(dir, "-tags=failpoints") })
 	if suite.book, err = ports.Open(""); err != nil {
 		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
-	build := exec.Command("go", "build", "-race", "-o", suite.binary, ".")
-	build.Dir = filepath.Join("..", "..")
-	if out, err := build.CombinedOutput(); err != nil {
-		fmt.Fprintf(os.Stderr, "build order-service: %v\n%s", err, out)
+	if suite.binary, err = build(dir); err != nil {
+		fmt.Fprintln(os.Stderr, err)
 		return 1
 	}
 	return m.Run()
+}
+
+// build compiles the service into dir, with flags for go build.
+func build(dir string, flags ...string) (string, error) {
+	binary := filepath.Join(dir, "order-service"+strings.Join(flags, ""))
+	cmd := exec.Command("go", append([]string{"build", "-race", "-o", binary}, flags...)...)
+	cmd.Dir = filepath.Join("..", "..")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return "", fmt.Errorf("build order-service: %w\n%s", err, out)
+	}
+	return binary, nil
+}
+
+func freeAddr(t *testing.T) string {
+	t.Helper()
+	return net.JoinHostPort("127.0.0.1", strconv.Itoa(freePort(t)))
 }
 
 // freePort returns a loopback port that no other test was given.

@@ -7,7 +7,6 @@ import (
 
 	"github.com/google/uuid"
 
-	"order-service/devstack/kafka"
 	"order-service/order"
 )
 
@@ -54,18 +53,14 @@ func TestOrdersAcceptedRightBeforeACrashAreNotLost(t *testing.T) {
 
 func TestOrdersAreTakenWhileKafkaIsAwayAndGoOnWhenItIsBack(t *testing.T) {
 	t.Parallel()
-	cfg := kafka.Config{Port: freePort(t), Dir: t.TempDir()}
-	broker := startKafka(t, cfg)
-	t.Cleanup(func() { _ = broker.Stop() }) // after the shop is closed
-	s := newShop(t, "KAFKA_BOOTSTRAP", broker.Address)
+	kafka := newBroker(t)
+	s := newShop(t, "KAFKA_BOOTSTRAP", kafka.address)
 	s.start("all")
 	b, productID := s.anyone(), s.product(10)
 	before := b.buy(productID, 1)
 	b.await(before, order.PaymentPending)
 
-	if err := broker.Stop(); err != nil {
-		t.Fatal(err)
-	}
+	kafka.stop()
 	var during []uuid.UUID
 	for range 3 {
 		during = append(during, b.buy(productID, 1))
@@ -75,20 +70,11 @@ func TestOrdersAreTakenWhileKafkaIsAwayAndGoOnWhenItIsBack(t *testing.T) {
 			t.Errorf("without Kafka the order is %s", o)
 		}
 	}
-	broker = startKafka(t, cfg)
+	kafka.start()
 	for _, id := range during {
 		b.await(id, order.PaymentPending)
 	}
 	s.expectLedger(productID, ledger{Available: 6, Reserved: 4})
-}
-
-func startKafka(t *testing.T, cfg kafka.Config) *kafka.Broker {
-	t.Helper()
-	broker, err := kafka.Start(cfg)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return broker
 }
 
 func TestIdempotencyKeyOutlivesARestartAndAnEmptyRedis(t *testing.T) {

@@ -100,6 +100,13 @@ func (p *provider) refunded(paymentID string) int {
 	return len(p.refunds[paymentID])
 }
 
+// refundedPayments is how many payments were given back.
+func (p *provider) refundedPayments() int {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return len(p.refunds)
+}
+
 // checkRefunds fails the test for each payment that was given back twice.
 func (p *provider) checkRefunds(t *testing.T) {
 	t.Helper()

@@ -28,6 +28,21 @@ func newSchema(t *testing.T) string {
 	return u.String()
 }
 
+// ask reads one row of the shop's database into dest.
+func (s *shop) ask(sql string, dest ...any) {
+	s.t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), patience)
+	defer cancel()
+	db, err := pgx.Connect(ctx, s.env["DATABASE_URL"])
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	defer db.Close(ctx)
+	if err := db.QueryRow(ctx, sql).Scan(dest...); err != nil {
+		s.t.Fatal(err)
+	}
+}
+
 func execute(t *testing.T, sql string) {
 	t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)

@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"bytes"
-	"fmt"
 	"net/http"
 	"os/exec"
 	"sync"
@@ -15,7 +14,8 @@ import (
 // service is one running order-service.
 type service struct {
 	shop *shop
-	name string // role and port
+	name string // role and address
+	addr string
 	url  string
 	cmd  *exec.Cmd
 	log  logBuffer
@@ -26,10 +26,16 @@ type service struct {
 // start runs a service with role and waits until it is ready.
 func (s *shop) start(role string) *service {
 	s.t.Helper()
-	addr := fmt.Sprintf("127.0.0.1:%d", freePort(s.t))
-	svc := &service{shop: s, name: role + " on " + addr, url: "http://" + addr, done: make(chan struct{})}
-	svc.cmd = exec.Command(suite.binary, "--role="+role)
-	svc.cmd.Env = s.environ(map[string]string{"HTTP_ADDR": addr, "PUBLIC_URL": "http://" + addr})
+	return s.startAt(freeAddr(s.t), suite.binary, role, nil)
+}
+
+// startAt is start for the one who chooses address and binary, and has more to
+// say to the service in its environment.
+func (s *shop) startAt(addr, binary, role string, env map[string]string) *service {
+	s.t.Helper()
+	svc := &service{shop: s, name: role + " on " + addr, addr: addr, url: "http://" + addr, done: make(chan struct{})}
+	svc.cmd = exec.Command(binary, "--role="+role)
+	svc.cmd.Env = s.environ(map[string]string{"HTTP_ADDR": addr, "PUBLIC_URL": "http://" + addr}, env)
 	svc.cmd.Stdout, svc.cmd.Stderr = &svc.log, &svc.log
 	svc.cmd.SysProcAttr = process.Attributes(syscall.SIGKILL, true)
 	if err := svc.cmd.Start(); err != nil {
@@ -110,6 +116,13 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	return b.buf.Write(p)
+}
+
+// has reports whether text was written.
+func (b *logBuffer) has(text string) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return bytes.Contains(b.buf.Bytes(), []byte(text))
 }
 
 // tail returns the last 16 KiB.

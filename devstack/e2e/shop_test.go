@@ -33,6 +33,10 @@ type shop struct {
 	redis    *redis.Client // its logical database
 	services []*service
 	url      string // of the service that serves the API
+
+	// insisting has every request repeated while the connection breaks or the
+	// answer is 503, as clients do that want their order.
+	insisting bool
 }
 
 // with changes the environment of a shop's services: name, value, ….
@@ -136,7 +140,7 @@ func (s *shop) run(args ...string) (string, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, suite.binary, args...)
-	cmd.Env = s.environ(nil)
+	cmd.Env = s.environ()
 	var out bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &out
 	err := cmd.Run()
@@ -145,9 +149,11 @@ func (s *shop) run(args ...string) (string, error) {
 
 // environ is the environment of the shop's processes; nothing of the test's
 // own gets in but what a program needs to run.
-func (s *shop) environ(extra map[string]string) []string {
+func (s *shop) environ(extra ...map[string]string) []string {
 	all := maps.Clone(s.env)
-	maps.Copy(all, extra)
+	for _, more := range extra {
+		maps.Copy(all, more)
+	}
 	environ := []string{"PATH=" + os.Getenv("PATH"), "HOME=" + os.Getenv("HOME")}
 	for name, value := range all {
 		environ = append(environ, name+"="+value)

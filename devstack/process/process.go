@@ -4,6 +4,7 @@ package process
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"os"
 	"os/exec"
@@ -23,6 +24,8 @@ type Command struct {
 	User *User          // nil: as this process's user
 	Log  string         // file that its output is appended to
 	Quit syscall.Signal // asks it to end cleanly; on Linux it gets this too when this process dies
+
+	PIDFile string // written for a program that writes none itself, for EndStale
 }
 
 // Process is a running Command and the goroutine that waits for it.
@@ -51,7 +54,17 @@ func Start(c Command, log zerolog.Logger) (*Process, error) {
 		return nil, fmt.Errorf("start %s: %w", c.Name, err)
 	}
 	go p.wait(log)
+	if err := p.writePID(); err != nil {
+		return nil, errors.Join(err, p.Stop(time.Minute))
+	}
 	return p, nil
+}
+
+func (p *Process) writePID() error {
+	if p.cmd.PIDFile == "" {
+		return nil
+	}
+	return os.WriteFile(p.cmd.PIDFile, fmt.Appendln(nil, p.exec.Process.Pid), 0o600)
 }
 
 func (p *Process) wait(log zerolog.Logger) {
@@ -75,9 +88,16 @@ func (p *Process) Stop(timeout time.Duration) error {
 		return nil
 	case <-time.After(timeout):
 	}
-	_ = p.exec.Process.Kill()
-	<-p.done
+	_ = p.Kill()
 	return fmt.Errorf("%s did not end within %s and was killed", p.cmd.Name, timeout)
+}
+
+// Kill ends the process as a crash does, and waits.
+func (p *Process) Kill() error {
+	p.stopping.Store(true)
+	err := p.exec.Process.Kill()
+	<-p.done
+	return err
 }
 
 // Tail returns the last lines of the process's log, for an error message.

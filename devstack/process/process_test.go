@@ -69,6 +69,22 @@ func TestStaleProcessIsEndedAndAStrangerIsNot(t *testing.T) {
 	<-ended
 }
 
+func TestPidfileNamesTheProcess(t *testing.T) {
+	dir := t.TempDir()
+	pidfile := filepath.Join(dir, "pid")
+	p, err := Start(Command{
+		Name: "sleep", Path: "/bin/sleep", Args: []string{"61.75"},
+		Log: filepath.Join(dir, "log"), PIDFile: pidfile, Quit: syscall.SIGTERM,
+	}, zerolog.Nop())
+	if err != nil {
+		t.Fatal(err)
+	}
+	if found, err := EndStale(pidfile, "61.75", syscall.SIGTERM, 30*time.Second); !found || err != nil {
+		t.Errorf("the process of the pidfile was not ended: %t, %v", found, err)
+	}
+	<-p.Done()
+}
+
 func TestNothingIsStaleWithoutAPidfile(t *testing.T) {
 	if found, err := EndStale(filepath.Join(t.TempDir(), "pid"), "", syscall.SIGTERM, time.Second); found || err != nil {
 		t.Errorf("%t, %v", found, err)

@@ -1,0 +1,83 @@
+package e2e
+
+import (
+	"net"
+	"os"
+	"strconv"
+	"testing"
+
+	"github.com/rs/zerolog"
+
+	"order-service/devstack/kafka"
+	"order-service/devstack/kafka/apache"
+)
+
+// broker is a Kafka of a test's own, to be stopped and started again. It is of
+// the kind that the suite runs on, and keeps its address and its data.
+type broker struct {
+	t       *testing.T
+	address string
+	run     func() (stop func() error, err error)
+	end     func() error // nil while the broker is stopped
+}
+
+// newBroker starts a broker that runs until the test's shops are closed.
+func newBroker(t *testing.T) *broker {
+	t.Helper()
+	port := freePort(t)
+	b := &broker{t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	if os.Getenv("KAFKA_KIND") == "apache" {
+		b.run = runApacheKafka(t, port)
+	} else {
+		b.run = runKfake(t, port)
+	}
+	b.start()
+	t.Cleanup(b.stop)
+	return b
+}
+
+func runKfake(t *testing.T, port int) func() (func() error, error) {
+	cfg := kafka.Config{Port: port, Dir: t.TempDir()}
+	return func() (func() error, error) {
+		b, err := kafka.Start(cfg)
+		if err != nil {
+			return nil, err
+		}
+		return b.Stop, nil
+	}
+}
+
+func runApacheKafka(t *testing.T, port int) func() (func() error, error) {
+	controller := freePort(t)
+	cfg := apache.Config{
+		Port:       func() (int, error) { return port, nil },
+		Controller: func() (int, error) { return controller, nil },
+		Dir:        t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
+	}
+	return func() (func() error, error) {
+		b, err := apache.Start(t.Context(), cfg)
+		if err != nil {
+			return nil, err
+		}
+		return b.Stop, nil
+	}
+}
+
+func (b *broker) start() {
+	b.t.Helper()
+	var err error
+	if b.end, err = b.run(); err != nil {
+		b.t.Fatal(err)
+	}
+}
+
+func (b *broker) stop() {
+	b.t.Helper()
+	if b.end == nil {
+		return
+	}
+	if err := b.end(); err != nil {
+		b.t.Error(err)
+	}
+	b.end = nil
+}
