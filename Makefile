@@ -30,7 +30,7 @@ test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Tem
 	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m ./...
 
 soak: build ## the end-to-end tests with every fault at every failpoint
-	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 1h ./e2e/
+	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h ./e2e/
 
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
