@@ -117,8 +117,10 @@ func (s *shop) place(t tb, userID, productID string, quantity int) uuid.UUID {
 // pay records the payment that confirms an order.
 func (s *shop) pay(t tb, id uuid.UUID, paymentID string) {
 	t.Helper()
-	_, err := s.RecordPayment(context.Background(), order.Payment{
-		ID: paymentID, OrderID: id, Money: order.Money{Amount: 1999, Currency: "EUR"}, State: order.PaymentReceived,
+	o, err := s.Order(context.Background(), id)
+	must(t, err)
+	_, err = s.RecordPayment(context.Background(), order.Payment{
+		ID: paymentID, OrderID: id, Money: o.Total(), State: order.PaymentReceived,
 	})
 	must(t, err)
 }
