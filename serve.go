@@ -20,7 +20,7 @@ import (
 
 const (
 	startPatience = 30 * time.Second // how long a start waits for Postgres and Redis
-	topicPatience = 3 * time.Second  // how long it waits for Kafka before it goes on without
+	topicPatience = 3 * time.Second  // how long it waits for Kafka, twice, before it goes on without
 	stopTimeout   = 15 * time.Second // from the signal to the end of the process
 	redriveEvery  = time.Minute      // between two looks for payments that were left behind
 	outboxLease   = 10 * time.Second // how long a committed batch belongs to its own process's relay
@@ -219,14 +219,16 @@ func (s *service) run(name string, run func(context.Context) error, stop func(co
 
 // startAPI starts what serves buyers. Parts stop in the reverse order: streams
 // and long polls first, then HTTP, then what its last requests still need.
-func (s *service) startAPI(context.Context) error {
+func (s *service) startAPI(ctx context.Context) error {
 	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
 	s.run("relay", relay.Run, relay.Stop)
 	intake := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
 	s.add("intake", intake.Stop)
 	hub := sse.NewHub(sse.Config{MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Log: s.log})
 	s.add("hub", hub.Close)
-	s.background("tail", s.fail, bus.NewTail(s.bus, hub).Run)
+	tail := bus.NewTail(s.bus, hub)
+	s.background("tail", s.fail, tail.Run)
+	awaitTail(ctx, tail)
 	deps, err := s.apiDeps(intake, hub)
 	if err != nil {
 		return err
@@ -240,6 +242,16 @@ func (s *service) startAPI(context.Context) error {
 	}
 	s.add("streams", hub.Close) // before HTTP, which would wait for them
 	return nil
+}
+
+// awaitTail returns once the tail follows events, so that streams need not be
+// reset as soon as they are opened; or without, when Kafka is away for long.
+func awaitTail(ctx context.Context, tail *bus.Tail) {
+	select {
+	case <-tail.Ready():
+	case <-ctx.Done():
+	case <-time.After(topicPatience):
+	}
 }
 
 func (s *service) startHealth(context.Context) error {

@@ -57,8 +57,9 @@ func (t *Tail) Run(ctx context.Context) error {
 }
 
 // follow fixes the position, then reads until ctx ends or events were lost.
-// The sink is reset after the position is fixed: a snapshot has what was
-// written before it, the tail what is written after.
+// The sink is reset after the position is fixed, the first time as well: a
+// snapshot has what was written before it, the tail what is written after, and
+// a stream may have been opened while Kafka was still away.
 func (t *Tail) follow(ctx context.Context) error {
 	ends := t.pin(ctx)
 	if ends == nil {
@@ -72,19 +73,10 @@ func (t *Tail) follow(ctx context.Context) error {
 		return err
 	}
 	defer client.Close()
-	t.fixed()
+	t.sink.Reset()
+	t.first.Do(func() { close(t.ready) })
 	t.read(ctx, client, ends)
 	return nil
-}
-
-// fixed announces a fixed position: the first makes the tail ready, every
-// later one follows a loss.
-func (t *Tail) fixed() {
-	again := true
-	t.first.Do(func() { close(t.ready); again = false })
-	if again {
-		t.sink.Reset()
-	}
 }
 
 func (t *Tail) topic() string { return t.bus.cfg.Topics.Progress }

@@ -77,6 +77,21 @@ func TestOrdersAreTakenWhileKafkaIsAwayAndGoOnWhenItIsBack(t *testing.T) {
 	s.expectLedger(productID, ledger{Available: 6, Reserved: 4})
 }
 
+// A stream's snapshot may be older than the position from which the service
+// follows events, when Kafka comes after the stream was opened.
+func TestStreamOpenedBeforeKafkaIsThereMissesNothing(t *testing.T) {
+	t.Parallel()
+	kafka := newBroker(t)
+	s := newShop(t, "KAFKA_BOOTSTRAP", kafka.address)
+	kafka.stop()
+	s.start("all")
+	b := s.anyone()
+	events := b.watch(b.buy(s.product(1), 1), "")
+	events.until(order.Pending)
+	kafka.start()
+	events.until(order.PaymentPending)
+}
+
 func TestIdempotencyKeyOutlivesARestartAndAnEmptyRedis(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)

@@ -105,6 +105,10 @@ func (s *stream) next() (e order.ProgressEvent, ok bool) {
 		if s.lines.Text() != "" || data == "" {
 			continue
 		}
+		if event == "reset" { // what was told so far is replaced by a snapshot
+			s.seq, event, id, data = 0, "", "", ""
+			continue
+		}
 		if event != "progress" {
 			s.t.Fatalf("unexpected event %q: %s", event, data)
 		}
