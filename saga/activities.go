@@ -2,6 +2,7 @@ package saga
 
 import (
 	"context"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -137,19 +138,25 @@ func (a *activities) publishBetween(ctx context.Context, id uuid.UUID, after, be
 	return err
 }
 
-// conclude ends a move: it publishes the change, then settles the gate. A
-// repeated move publishes the same event again, which its readers know by seq.
+// conclude ends a move: it settles the gate and publishes the change, at the
+// same time. Until it is settled, a reserved order counts twice in the gate, by
+// its hold and in the ledger, and the last units may be refused to a buyer; that
+// must not last as long as Kafka takes. A repeated move publishes the same event
+// again, which its readers know by seq.
 func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change, err error) (moved, error) {
 	if code := refusal(err); code != "" {
 		return moved{Refusal: code}, nil
 	}
-	if err == nil {
-		err = a.Publisher.PublishProgress(ctx, c.Event)
-	}
 	if err != nil {
 		return moved{}, a.failed(err, id)
 	}
-	a.settle(ctx, id, c.Stock)
+	var settled sync.WaitGroup
+	settled.Go(func() { a.settle(ctx, id, c.Stock) })
+	err = a.Publisher.PublishProgress(ctx, c.Event)
+	settled.Wait()
+	if err != nil {
+		return moved{}, a.failed(err, id)
+	}
 	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, nil
 }
 

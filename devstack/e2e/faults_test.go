@@ -84,7 +84,7 @@ func withstand(t *testing.T, f fault) {
 	s := newShop(t)
 	s.insisting = true
 	svc := s.startFaulty(f)
-	productID := s.product(int64(len(fates)))
+	productID := s.product(int64(len(fates)) + spare)
 	closed := s.openSale(productID)
 	defer closed.Wait()
 	if f.kills() {
@@ -99,7 +99,7 @@ func withstand(t *testing.T, f fault) {
 	if !svc.log.has("failpoint " + f.name + ": ") {
 		t.Errorf("%s was not reached", f.name)
 	}
-	s.expectLedger(productID, ledger{Available: 5, Confirmed: 3})
+	s.expectLedger(productID, ledger{Available: spare + 5, Confirmed: 3})
 }
 
 func (s *shop) startFaulty(f fault) *service {

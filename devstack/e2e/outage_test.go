@@ -37,7 +37,7 @@ func TestOrdersAcceptedRightBeforeACrashAreNotLost(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	svc := s.start("all")
-	productID := s.product(20)
+	productID := s.product(20 + spare)
 	orders := make(map[uuid.UUID]*buyer)
 	for range 20 {
 		b := s.anyone()
@@ -48,7 +48,7 @@ func TestOrdersAcceptedRightBeforeACrashAreNotLost(t *testing.T) {
 	for id, b := range orders {
 		b.await(id, order.PaymentPending)
 	}
-	s.expectLedger(productID, ledger{Reserved: 20})
+	s.expectLedger(productID, ledger{Available: spare, Reserved: 20})
 }
 
 func TestOrdersAreTakenWhileKafkaIsAwayAndGoOnWhenItIsBack(t *testing.T) {
