@@ -23,6 +23,7 @@ func (s *service) apiConfig() api.Config {
 		},
 		WebhookSecrets: secrets,
 		IntakeBudget:   s.cfg.IntakeBudget,
+		ShutdownDelay:  s.cfg.ShutdownDelay,
 		UserRPS:        s.cfg.RateLimitUser,
 		GlobalRPS:      s.cfg.RateLimitGlobal,
 		DevLogin:       s.cfg.DevLogin,

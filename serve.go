@@ -217,8 +217,9 @@ func (s *service) run(name string, run func(context.Context) error, stop func(co
 	s.add(name, stop)
 }
 
-// startAPI starts what serves buyers. Parts stop in the reverse order: streams
-// and long polls first, then HTTP, then what its last requests still need.
+// startAPI starts what serves buyers. Parts stop in the reverse order: buyers
+// are sent elsewhere, then streams and long polls end, then HTTP, then what its
+// last requests still need.
 func (s *service) startAPI(ctx context.Context) error {
 	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
 	s.run("relay", relay.Run, relay.Stop)
@@ -241,6 +242,7 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.add("streams", hub.Close) // before HTTP, which would wait for them
+	s.add("drain", server.Drain)
 	return nil
 }
 

@@ -21,6 +21,7 @@ const (
 	healthOK       health = "ok"
 	healthDegraded health = "degraded" // works, without something it can do without for a while
 	healthDown     health = "down"
+	healthLeaving  health = "stopping"
 )
 
 // readiness is the body of /readyz.
@@ -35,13 +36,17 @@ func (s *Server) livez(c *fiber.Ctx) error {
 	return c.JSON(fiber.Map{"status": healthOK, "version": s.cfg.Version})
 }
 
-// readyz answers 200 while everything required is there, else 503.
+// readyz answers 200 while everything required is there, else 503; also 503
+// once the process is about to stop.
 func (s *Server) readyz(c *fiber.Ctx) error {
 	r, err := s.ready.get()
 	if err != nil {
 		return err
 	}
-	if r.Status == healthDown {
+	if s.draining.Load() {
+		r.Status = healthLeaving
+	}
+	if r.Status == healthDown || r.Status == healthLeaving {
 		c.Status(http.StatusServiceUnavailable)
 	}
 	return c.JSON(r)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"testing"
+	"time"
 )
 
 func TestReadinessIsThatOfWhatIsRequired(t *testing.T) {
@@ -30,6 +31,29 @@ func TestReadinessIsThatOfWhatIsRequired(t *testing.T) {
 			s.call("GET", "/livez", "").ok(t)
 			s.call("GET", "/products", "").problem(t, 404, "not-found")
 		})
+	}
+}
+
+// A deployment takes the process out of its balancer before the process goes:
+// requests that are still sent to it are answered, and its clients let go of
+// their connections.
+func TestDrainingServerAnswersAndSendsItsClientsElsewhere(t *testing.T) {
+	cfg := testConfig()
+	cfg.ShutdownDelay = time.Minute
+	s := run(t, nil, NewHealth(cfg, nil))
+	ctx, stop := context.WithCancelCause(t.Context())
+	drained := make(chan error)
+	go func() { drained <- s.Drain(ctx) }()
+	for s.call("GET", "/readyz", "").StatusCode == 200 {
+		time.Sleep(time.Millisecond)
+	}
+	if a := s.call("GET", "/livez", ""); a.StatusCode != 200 || !a.Close {
+		t.Errorf("%d, connection closes: %t", a.StatusCode, a.Close)
+	}
+	enough := errors.New("enough")
+	stop(enough)
+	if err := <-drained; !errors.Is(err, enough) {
+		t.Errorf("Drain: %v", err)
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -21,6 +22,7 @@ type Config struct {
 	JWT            JWTConfig
 	WebhookSecrets []string      // whsec_…; several while rotating
 	IntakeBudget   time.Duration // an order that would wait longer is refused at once; 0: never
+	ShutdownDelay  time.Duration // how long Drain serves on
 	UserRPS        float64       // orders per second and user; 0: off
 	GlobalRPS      float64       // orders per second; 0: off
 	DevLogin       bool          // serve /dev/login
@@ -53,6 +55,7 @@ type Server struct {
 
 	base     context.Context // of all requests; done when the server has shut down
 	cancel   context.CancelFunc
+	draining atomic.Bool
 	stopping chan struct{} // closed when long polls have to end
 	stop     sync.Once
 	listener net.Listener
@@ -140,6 +143,20 @@ func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
 // Serve answers requests until Shutdown, then returns nil.
 func (s *Server) Serve() error { return s.app.Listener(s.listener) }
+
+// Drain tells balancers and clients to go elsewhere, by /readyz and by closing
+// every connection after its next answer, and serves on meanwhile. It returns
+// after the configured delay: a request on a connection that Shutdown closes
+// under it would not be answered. When ctx ends first, its cause is returned.
+func (s *Server) Drain(ctx context.Context) error {
+	s.draining.Store(true)
+	select {
+	case <-time.After(s.cfg.ShutdownDelay):
+		return nil
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
 
 // Shutdown takes no new requests, ends long polls, and waits for the rest
 // until ctx is done. Streams are the hub's to end. It may be called twice, and

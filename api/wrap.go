@@ -25,6 +25,9 @@ func (s *Server) wrap(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 			return
 		}
 		next(ctx)
+		if s.draining.Load() {
+			ctx.SetConnectionClose()
+		}
 		if verbose {
 			s.logAccess(ctx)
 		}

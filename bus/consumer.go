@@ -33,6 +33,11 @@ type ConsumerConfig struct {
 // its orders with it. Heartbeats come every 3 s.
 const sessionTimeout = 10 * time.Second
 
+// rebalanceTimeout is how long a rebalance waits for members to come, one that
+// was killed on its way among them. It must be more than a poll takes: Patience
+// and the commit.
+const rebalanceTimeout = 25 * time.Second
+
 // Consumer is this process's membership of the consumer group: it reads
 // orders.reservations and starts a saga for each. A record's offset is
 // committed only after every record of its poll was started or dead-lettered.
@@ -80,6 +85,7 @@ func (c *Consumer) member() error {
 		kgo.WithContext(ctx),
 		kgo.ConsumerGroup(c.bus.cfg.Group),
 		kgo.SessionTimeout(sessionTimeout),
+		kgo.RebalanceTimeout(rebalanceTimeout),
 		kgo.ConsumeTopics(c.bus.cfg.Topics.Reservations),
 		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()), // an order twice is harmless, one skipped is lost
 		kgo.DisableAutoCommit(),

@@ -74,6 +74,8 @@ type Config struct {
 	AllowDemo   bool     `env:"ALLOW_DEMO" envDefault:"false"`          // permit DEV_LOGIN and PAYMENT_SANDBOX on a public address
 	DevLogin    bool     `env:"DEV_LOGIN" envDefault:"false"`           // /dev/login mints demo tokens
 
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"1s"` // after SIGTERM an api says on /readyz that it leaves, and serves on for so long; at most 8s
+
 	DatabaseURL Secret `env:"DATABASE_URL"`                                    // libpq URL
 	RedisURL    Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0"` // redis:// or rediss://
 

@@ -52,6 +52,7 @@ func TestWrongValueNamesItsVariable(t *testing.T) {
 		"HTTP_ADDR":                {"8080"},
 		"ADMIN_ADDR":               {"9090"},
 		"PUBLIC_URL":               {"shop.example", "ftp://shop.example"},
+		"SHUTDOWN_DELAY":           {"-1s", "9s", "soon"},
 		"LOG_LEVEL":                {"loud"},
 		"LOG_FORMAT":               {"xml"},
 		"KAFKA_BOOTSTRAP":          {"broker"},

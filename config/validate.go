@@ -17,6 +17,9 @@ const (
 	minWebhookSecret = 24
 )
 
+// maxShutdownDelay leaves a stop, which has 15 s, enough for its work.
+const maxShutdownDelay = 8 * time.Second
+
 // checks collects problems; each method reads as the rule it enforces.
 type checks struct{ problems Problems }
 
@@ -76,6 +79,7 @@ func (c Config) checkAPI(k *checks) {
 	k.require(c.JWTSecret == "" || len(c.JWTSecret) >= minJWTSecret, "JWT_SECRET must be at least 32 bytes")
 	k.require(c.JWTJWKSURL == "" || httpURL(c.JWTJWKSURL), "JWT_JWKS_URL must be an http or https URL")
 	k.require(c.JWTIssuer != "", "JWT_ISSUER must not be empty")
+	k.require(c.ShutdownDelay >= 0 && c.ShutdownDelay <= maxShutdownDelay, "SHUTDOWN_DELAY must be from 0s to 8s")
 	k.require(c.IntakeBudget > 0, "INTAKE_BUDGET must be more than 0")
 	k.require(c.RateLimitUser >= 0, "RATE_LIMIT_USER_RPS must not be negative")
 	k.require(c.RateLimitGlobal >= 0, "RATE_LIMIT_GLOBAL_RPS must not be negative")

@@ -112,8 +112,17 @@ func (s *shop) send(method, path string, body []byte, headers ...string) reply {
 	}
 }
 
-func (s *shop) try(method, path string, body []byte, headers ...string) (reply, error) {
-	req, err := http.NewRequestWithContext(s.t.Context(), method, s.url+path, bytes.NewReader(body))
+func (s *shop) try(method, path string, body []byte, headers ...string) (r reply, err error) {
+	base := s.url
+	if s.balancer != nil {
+		base = s.balancer.url()
+		defer func() {
+			if err != nil {
+				s.balancer.failed(err)
+			}
+		}()
+	}
+	req, err := http.NewRequestWithContext(s.t.Context(), method, base+path, bytes.NewReader(body))
 	if err != nil {
 		return reply{}, err
 	}

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net/http"
-	"os"
 	"os/exec"
 	"slices"
 	"strings"
@@ -37,14 +36,13 @@ func (f fault) kills() bool { return strings.HasPrefix(f.action, "kill") }
 // every folder. With SOAK they are three at every failpoint: a kill, some
 // errors, and a delay longer than the batch's lease, a step and a session.
 func faults() (all []fault) {
-	soak := os.Getenv("SOAK") != ""
 	for _, name := range failpoint.Names() {
 		all = append(all, fault{name, "kill"})
-		if soak {
+		if soaking {
 			all = append(all, fault{name, "error*3"}, fault{name, "delay:12s"})
 		}
 	}
-	if soak {
+	if soaking {
 		return all
 	}
 	return append(all,
@@ -95,7 +93,7 @@ func withstand(t *testing.T, f fault) {
 	if t.Failed() {
 		return
 	}
-	s.expectSettled()
+	s.expectSettled(1)
 	if !svc.log.has("failpoint " + f.name + ": ") {
 		t.Errorf("%s was not reached", f.name)
 	}
@@ -201,11 +199,11 @@ func (s *shop) live(productID string, fate func(*shop, *buyer, orderView) order.
 }
 
 // expectSettled waits until nothing is in flight, and fails the test unless
-// every order is there once and all money is where it belongs.
-func (s *shop) expectSettled() {
+// every order of that many waves is there once and all money is where it belongs.
+func (s *shop) expectSettled(waves int) {
 	s.t.Helper()
 	type books struct{ orders, unpublished, inFlight, applied, refunded, declined int }
-	want := books{orders: len(fates), applied: applied, refunded: refunded, declined: declined}
+	want := books{orders: waves * len(fates), applied: waves * applied, refunded: waves * refunded, declined: waves * declined}
 	var got books
 	for deadline := time.Now().Add(patience); got != want; time.Sleep(200 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -216,11 +214,11 @@ func (s *shop) expectSettled() {
 			count(*) FILTER (WHERE state = 'REFUNDED'), count(*) FILTER (WHERE state = 'DECLINED') FROM payments`,
 			&got.orders, &got.unpublished, &got.inFlight, &got.applied, &got.refunded, &got.declined)
 	}
-	if n := s.provider.initiated(); n != len(fates) {
-		s.t.Errorf("%d payments were initiated, want %d", n, len(fates))
+	if n := s.provider.initiated(); n != want.orders {
+		s.t.Errorf("%d payments were initiated, want %d", n, want.orders)
 	}
-	if n := s.provider.refundedPayments(); n != refunded {
-		s.t.Errorf("the provider refunded %d payments, want %d", n, refunded)
+	if n := s.provider.refundedPayments(); n != want.refunded {
+		s.t.Errorf("the provider refunded %d payments, want %d", n, want.refunded)
 	}
 	s.expectPublished()
 }

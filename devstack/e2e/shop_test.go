@@ -22,8 +22,19 @@ import (
 	"order-service/order"
 )
 
+// soaking asks for the long forms and the high counts.
+var soaking = os.Getenv("SOAK") != ""
+
 // patience bounds every wait; it is reached only when something is broken.
-const patience = 60 * time.Second
+var patience = either(60*time.Second, 6*time.Minute)
+
+// either is the short form of something, or its long one when soaking.
+func either[T any](short, long T) T {
+	if soaking {
+		return long
+	}
+	return short
+}
 
 // shop is one test's world: what its services share, and what surrounds them.
 type shop struct {
@@ -37,6 +48,8 @@ type shop struct {
 	// insisting has every request repeated while the connection breaks or the
 	// answer is 503, as clients do that want their order.
 	insisting bool
+
+	balancer *balancer // chooses who is asked, instead of url; nil: none
 }
 
 // with changes the environment of a shop's services: name, value, ….
@@ -63,6 +76,7 @@ func newShop(t *testing.T, with ...string) *shop {
 		"ADMIN_ADDR":                     "127.0.0.1:0",
 		"INTAKE_BUDGET":                  "5s", // what a busy test machine does is not the test's subject
 		"RATE_LIMIT_USER_RPS":            "0",
+		"SHUTDOWN_DELAY":                 "0s", // no balancer stands before the tests' services
 	}
 	for i := 0; i < len(with); i += 2 {
 		s.env[with[i]] = with[i+1]

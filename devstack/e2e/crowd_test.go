@@ -1,0 +1,71 @@
+package e2e
+
+import (
+	"fmt"
+	"sync"
+	"testing"
+	"time"
+)
+
+// crowd is a sale that goes on while something breaks: waves of buyers, one of
+// each fate, who insist on their orders.
+type crowd struct {
+	shop      *shop
+	productID string
+	waves     int
+	buyers    sync.WaitGroup
+	closing   chan struct{}
+	closed    chan struct{} // when no wave will follow
+}
+
+// crowdEvery is how long after a wave the next one comes.
+const crowdEvery = 700 * time.Millisecond
+
+// openDoors lets a crowd in. Its shop has no other orders.
+func (s *shop) openDoors() *crowd {
+	s.t.Helper()
+	s.insisting = true
+	c := &crowd{shop: s, productID: s.product(1_000_000), closing: make(chan struct{}), closed: make(chan struct{})}
+	go func() {
+		defer close(c.closed)
+		for ; ; c.waves++ {
+			c.wave()
+			select {
+			case <-c.closing:
+				c.waves++
+				return
+			case <-time.After(crowdEvery):
+			}
+		}
+	}()
+	return c
+}
+
+func (c *crowd) wave() {
+	for name, fate := range fates {
+		name := fmt.Sprintf("wave-%d-%s", c.waves, name)
+		c.buyers.Go(func() {
+			c.shop.t.Run(name, func(t *testing.T) {
+				mine := *c.shop // with this buyer's t
+				mine.t = t
+				mine.live(c.productID, fate)
+			})
+		})
+	}
+}
+
+// settle sends a last wave home, and fails the test unless every buyer got
+// what is his and the books are right.
+func (c *crowd) settle() {
+	c.shop.t.Helper()
+	close(c.closing)
+	<-c.closed
+	c.buyers.Wait()
+	if c.shop.t.Failed() {
+		return
+	}
+	c.shop.expectSettled(c.waves)
+	confirmed := int64(c.waves * applied)
+	c.shop.expectLedger(c.productID, ledger{Available: 1_000_000 - confirmed, Confirmed: confirmed})
+	c.shop.t.Logf("%d orders", c.waves*len(fates))
+}

@@ -1,0 +1,81 @@
+package e2e
+
+import (
+	"net/http"
+	"net/url"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"order-service/order"
+)
+
+// lineToRedis puts a line between the shop's services and their Redis.
+func lineToRedis(t *testing.T) (*shop, *line) {
+	t.Helper()
+	u, err := url.Parse(os.Getenv("REDIS_URL"))
+	if err != nil {
+		t.Fatalf("REDIS_URL: %v", err)
+	}
+	redis := newLine(t, u.Host) // before the shop, whose services need it to the end
+	s := newShop(t)
+	s.env["REDIS_URL"] = strings.Replace(s.env["REDIS_URL"], u.Host, redis.address, 1)
+	return s, redis
+}
+
+func TestSaleGoesOnAfterRedisWasDown(t *testing.T) {
+	t.Parallel()
+	s, redis := lineToRedis(t)
+	s.start("all")
+	sale := s.openDoors()
+	time.Sleep(2 * crowdEvery)
+	redis.tear()
+	s.expectRefusedAtOnce(sale.productID)
+	time.Sleep(either(3*time.Second, time.Minute))
+	redis.mend()
+	time.Sleep(2 * crowdEvery)
+	sale.settle()
+}
+
+func TestSaleGoesOnAfterRedisWasSlow(t *testing.T) {
+	t.Parallel()
+	s, redis := lineToRedis(t)
+	s.start("all")
+	sale := s.openDoors()
+	time.Sleep(2 * crowdEvery)
+	redis.delay(500 * time.Millisecond)
+	s.expectRefusedAtOnce(sale.productID)
+	time.Sleep(either(3*time.Second, time.Minute))
+	redis.delay(0)
+	time.Sleep(2 * crowdEvery)
+	sale.settle()
+}
+
+func TestSaleGoesOnWhileRedisIsEmptied(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	sale := s.openDoors()
+	for range either(4, 60) {
+		time.Sleep(time.Second)
+		if err := s.redis.FlushDB(t.Context()).Err(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	sale.settle()
+}
+
+// expectRefusedAtOnce fails the test unless a buyer hears 503 long before he
+// would give up: the service waits 30 ms for Redis, a loaded machine some more.
+func (s *shop) expectRefusedAtOnce(productID string) {
+	s.t.Helper()
+	patient := *s
+	patient.insisting = false
+	begun := time.Now()
+	patient.anyone().call("POST", "/orders", map[string]any{"productId": productID, "quantity": 1}).
+		refused(http.StatusServiceUnavailable, order.CodeUnavailable)
+	if took := time.Since(begun); took > 3*time.Second {
+		s.t.Errorf("the refusal took %s", took)
+	}
+}
