@@ -4,6 +4,8 @@ import (
 	"context"
 	"errors"
 	"net/http"
+	"os/exec"
+	"path/filepath"
 	"slices"
 	"sync"
 	"syscall"
@@ -35,6 +37,44 @@ func TestRollingRestartLosesNoRequest(t *testing.T) {
 	}
 	sale.settle()
 	s.balancer.expectNoneDropped()
+}
+
+// earlier is a commit whose binary must be replaceable by the present one, and
+// must be able to take back over, with orders in flight.
+const earlier = "ae4d7aae7ef4a014eb23ffcfc23d1e718a9a5766"
+
+// The earlier version is built from the repository's history, so this is for
+// make soak; replay tests of the workflow's recorded histories are in saga.
+func TestOrdersInFlightSurviveADeploymentForwardAndBack(t *testing.T) {
+	if !soaking {
+		t.Skip("builds an earlier version: make soak")
+	}
+	t.Parallel()
+	old := buildEarlier(t)
+	s := newShop(t)
+	svc := s.startAt(freeAddr(t), old, "all", nil)
+	sale := s.openDoors()
+	for _, binary := range []string{suite.binary, old, suite.binary} {
+		time.Sleep(10 * crowdEvery)
+		svc.stop()
+		svc = s.startAt(svc.addr, binary, "all", nil)
+	}
+	time.Sleep(10 * crowdEvery)
+	sale.settle()
+}
+
+func buildEarlier(t *testing.T) (binary string) {
+	t.Helper()
+	source := t.TempDir()
+	export := exec.Command("sh", "-c", "git -C ../.. archive "+earlier+" | tar -x -C "+source)
+	if out, err := export.CombinedOutput(); err != nil {
+		t.Fatalf("export %s: %v\n%s", earlier, err, out)
+	}
+	binary = filepath.Join(source, "earlier")
+	if err := buildFrom(source, binary); err != nil {
+		t.Fatal(err)
+	}
+	return binary
 }
 
 // balancer spreads requests over the replicas that say they are ready, as the

@@ -64,12 +64,16 @@ func prepare(m *testing.M) int {
 // build compiles the service into dir, with flags for go build.
 func build(dir string, flags ...string) (string, error) {
 	binary := filepath.Join(dir, "order-service"+strings.Join(flags, ""))
+	return binary, buildFrom(filepath.Join("..", ".."), binary, flags...)
+}
+
+func buildFrom(source, binary string, flags ...string) error {
 	cmd := exec.Command("go", append([]string{"build", "-race", "-o", binary}, flags...)...)
-	cmd.Dir = filepath.Join("..", "..")
+	cmd.Dir = source
 	if out, err := cmd.CombinedOutput(); err != nil {
-		return "", fmt.Errorf("build order-service: %w\n%s", err, out)
+		return fmt.Errorf("build order-service: %w\n%s", err, out)
 	}
-	return binary, nil
+	return nil
 }
 
 func freeAddr(t *testing.T) string {
