@@ -15,6 +15,11 @@ const (
 	paymentDeclinedSignal = "payment-declined" // Decline
 )
 
+// refundMeanwhileChange is the change id of refunds that do not wait for the
+// release of the stock: histories without it leave payments that come during
+// the release to the end of the workflow.
+const refundMeanwhileChange = "refund-meanwhile"
+
 // Input starts an OrderWorkflow. The payment window travels in it so that a
 // change of configuration leaves orders that run already as they are.
 type Input struct {

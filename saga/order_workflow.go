@@ -32,6 +32,7 @@ type orderSaga struct {
 	payments []order.Payment // signalled and not refunded
 	declines int
 	applied  string // id of the payment that confirmed the order
+	finished bool   // finish has returned
 	undo     compensations
 }
 
@@ -52,7 +53,7 @@ func (s *orderSaga) run() error {
 		return err
 	}
 	s.undo.add(s.finish)
-	s.undo.add(func(ctx workflow.Context, _ ending) error { return s.refundUnused(ctx) })
+	s.undo.add(s.refundMeanwhile)
 	end, err := s.forward()
 	if err == nil && end != onward() {
 		err = s.undo.run(s.steady, end)
@@ -186,6 +187,7 @@ func (s *orderSaga) confirm(p order.Payment) error {
 // finish is what undoes every step on the order: its final status and the
 // release of its stock, in one transaction.
 func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
+	defer func() { s.finished = true }()
 	m, err := s.move(ctx, s.steps.Finish, e.status, e.reason, s.order.Seq)
 	switch {
 	case err != nil:
@@ -195,6 +197,27 @@ func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	}
 	s.order.Status = e.status
 	return nil
+}
+
+// refundMeanwhile is what undoes payments: it hands back those that have come
+// and, while finish is being repeated, those that come. A release that fails
+// keeps no money.
+func (s *orderSaga) refundMeanwhile(ctx workflow.Context, _ ending) error {
+	news := func() bool {
+		s.collect()
+		return s.finished || len(s.payments) > 0
+	}
+	for {
+		if err := s.refundUnused(ctx); err != nil {
+			return err
+		}
+		if err := workflow.Await(ctx, news); err != nil || s.finished {
+			return err // what comes from now on is for the end of the workflow
+		}
+		if workflow.GetVersion(ctx, refundMeanwhileChange, workflow.DefaultVersion, 1) == workflow.DefaultVersion {
+			return nil
+		}
+	}
 }
 
 // refundUnused hands back every payment that was not applied, until no more

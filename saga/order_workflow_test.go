@@ -410,6 +410,28 @@ func TestOutageDuringCompensationIsWaitedFor(t *testing.T) {
 	r.payment("a", order.PaymentRefunded)
 }
 
+// The refund of a payment that came during the release of the stock used to
+// wait for the release, however long that took.
+func TestPaymentThatComesWhileTheReleaseFailsIsRefundedMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Finish", 100, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.at("Finish", func() {
+		r.later(time.Minute, r.pays("a"))()
+		r.later(2*time.Minute, r.pays("b"))()
+	})
+	r.at("Refund", func() {
+		if got := s.status(r.id); got != order.PaymentPending {
+			t.Errorf("the order is %s when its payment is refunded", got)
+		}
+	})
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
+	r.payment("b", order.PaymentRefunded)
+}
+
 func TestGateOutageChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(1)

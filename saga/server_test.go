@@ -235,6 +235,37 @@ func TestServerCancelsWaitingOrderAndRefundsWhatCameLate(t *testing.T) {
 	}
 }
 
+func TestServerRefundsPaymentWhileTheReleaseFails(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	p := s.pay(id, "meanwhile-"+id.String())
+	s.fail("Finish", 7, errDown)
+	pending, released := s.reached(order.PaymentPending), s.reached(order.Cancelled)
+	s.hooks["Finish"] = func() {
+		if err := s.client.PaymentReceived(context.Background(), s.order(id), p); err != nil {
+			t.Error(err)
+		}
+	}
+	refunded := make(chan struct{})
+	s.hooks["Refund"] = func() { close(refunded) }
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	if err := s.client.Cancel(t.Context(), s.order(id)); err != nil {
+		t.Fatal(err)
+	}
+	select {
+	case <-refunded:
+	case <-released:
+		t.Error("the refund waits for the release")
+	case <-time.After(patience):
+		t.Fatal("neither happened")
+	}
+	s.ends(id, order.Cancelled)
+	s.record(orderWorkflowID(id), "paid-while-release-fails")
+}
+
 func TestServerCancelsOrderThatNobodyStarted(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)

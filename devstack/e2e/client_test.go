@@ -4,15 +4,12 @@ import (
 	"bytes"
 	"crypto/rand"
 	"encoding/json"
-	"fmt"
 	"io"
 	"net/http"
-	"strconv"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
-	webhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"order-service/devstack/token"
 	"order-service/order"
@@ -203,19 +200,5 @@ func (b *buyer) cancel(id uuid.UUID) reply {
 // webhook sends what the payment provider would, signed.
 func (s *shop) webhook(id uuid.UUID, event string, payload map[string]any) reply {
 	s.t.Helper()
-	wh, err := webhooks.NewWebhook(s.env["PAYMENT_WEBHOOK_SECRET"])
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	body, err := json.Marshal(payload)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	msg, now := "msg_"+rand.Text(), time.Now()
-	signature, err := wh.Sign(msg, now, body)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	return s.send("POST", fmt.Sprintf("/orders/%s/%s", id, event), body, "Content-Type", "application/json",
-		"webhook-id", msg, "webhook-timestamp", strconv.FormatInt(now.Unix(), 10), "webhook-signature", signature)
+	return s.deliver(s.signed(id, event, payload))
 }

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"fmt"
 	"net/http"
 	"net/url"
 	"strings"
@@ -14,10 +15,47 @@ import (
 // That it was asked once is seen when the shop is closed.
 func (s *shop) expectRefund(paymentID string) {
 	s.t.Helper()
-	for deadline := time.Now().Add(patience); s.provider.refunded(paymentID) == 0; time.Sleep(50 * time.Millisecond) {
+	s.wait("payment "+paymentID+" is refunded", patience, func() bool { return s.provider.refunded(paymentID) > 0 })
+}
+
+// wait polls until what is true.
+func (s *shop) wait(what string, limit time.Duration, is func() bool) {
+	s.t.Helper()
+	for deadline := time.Now().Add(limit); !is(); time.Sleep(50 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			s.t.Fatalf("payment %s was not refunded", paymentID)
+			s.t.Fatalf("not within %s: %s", limit, what)
 		}
+	}
+}
+
+// refundPause is the longest time between two tries of a refund.
+const refundPause = time.Minute
+
+// paymentState is what the service's books say of a payment.
+func (s *shop) paymentState(id string) (state order.PaymentState) {
+	s.t.Helper()
+	s.ask(fmt.Sprintf(`SELECT state FROM payments WHERE payment_id = '%s'`, id), &state)
+	return state
+}
+
+// awaitRefunded waits until the provider has given the payment back and the
+// books say so. After an outage the next try may be a pause away.
+func (s *shop) awaitRefunded(paymentID string) {
+	s.t.Helper()
+	s.wait("payment "+paymentID+" is refunded", patience+refundPause, func() bool {
+		return s.provider.refunded(paymentID) > 0 && s.paymentState(paymentID) == order.PaymentRefunded
+	})
+}
+
+// expectMoney fails the test unless the provider made and gave back so many
+// payments.
+func (s *shop) expectMoney(made, back int) {
+	s.t.Helper()
+	if n := s.provider.initiated(); n != made {
+		s.t.Errorf("%d payments were made, want %d", n, made)
+	}
+	if n := s.provider.refundedPayments(); n != back {
+		s.t.Errorf("%d payments were given back, want %d", n, back)
 	}
 }
 
