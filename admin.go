@@ -11,7 +11,7 @@ import (
 	"order-service/config"
 )
 
-// startAdmin serves pprof to operators, away from buyers.
+// startAdmin serves metrics and pprof to operators, away from buyers.
 func (s *service) startAdmin(context.Context) error {
 	if s.cfg.AdminAddr == config.Off {
 		return nil
@@ -20,7 +20,7 @@ func (s *service) startAdmin(context.Context) error {
 	if err != nil {
 		return fmt.Errorf("ADMIN_ADDR (off for none): %w", err)
 	}
-	server := &http.Server{Handler: adminRoutes(), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: adminRoutes(s.metrics.Handler()), ReadHeaderTimeout: 10 * time.Second}
 	s.background("admin", s.fail, func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 		return server.Serve(listener)
@@ -28,8 +28,9 @@ func (s *service) startAdmin(context.Context) error {
 	return nil
 }
 
-func adminRoutes() http.Handler {
+func adminRoutes(metrics http.Handler) http.Handler {
 	mux := http.NewServeMux()
+	mux.Handle("/metrics", metrics)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/rs/zerolog"
 
@@ -18,19 +19,28 @@ import (
 	"order-service/verify"
 )
 
-func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger) (*store.Store, error) {
-	return store.Open(ctx, store.Config{URL: string(cfg.DatabaseURL), Log: log})
+// instruments are what the backends report to. The commands that do one thing
+// and end have none.
+type instruments struct {
+	store store.Meter
+	gate  func(calls int, took time.Duration)
+	bus   bus.Meter
+	saga  saga.Meter
 }
 
-func openGate(cfg config.Config, log zerolog.Logger) (*cache.Gate, error) {
-	gate, err := cache.Open(cache.Config{URL: string(cfg.RedisURL), Log: log})
+func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger, to instruments) (*store.Store, error) {
+	return store.Open(ctx, store.Config{URL: string(cfg.DatabaseURL), Meter: to.store, Log: log})
+}
+
+func openGate(cfg config.Config, log zerolog.Logger, to instruments) (*cache.Gate, error) {
+	gate, err := cache.Open(cache.Config{URL: string(cfg.RedisURL), Batch: to.gate, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
 	return gate, nil
 }
 
-func openBus(cfg config.Config, log zerolog.Logger) (*bus.Bus, error) {
+func openBus(cfg config.Config, log zerolog.Logger, to instruments) (*bus.Bus, error) {
 	security, err := tlsConfig(cfg.KafkaTLS, cfg.KafkaTLSCA, "", "")
 	if err != nil {
 		return nil, fmt.Errorf("KAFKA_TLS_CA: %w", err)
@@ -44,11 +54,12 @@ func openBus(cfg config.Config, log zerolog.Logger) (*bus.Bus, error) {
 		Mechanism:         cfg.KafkaSASL,
 		Username:          cfg.KafkaUsername,
 		Password:          string(cfg.KafkaPassword),
+		Meter:             to.bus,
 		Log:               log,
 	})
 }
 
-func openSaga(cfg config.Config, log zerolog.Logger) (*saga.Client, error) {
+func openSaga(cfg config.Config, log zerolog.Logger, to instruments) (*saga.Client, error) {
 	security, err := tlsConfig(cfg.TemporalTLS, cfg.TemporalTLSCA, cfg.TemporalTLSCert, cfg.TemporalTLSKey)
 	if err != nil {
 		return nil, fmt.Errorf("TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT or TEMPORAL_TLS_KEY: %w", err)
@@ -60,6 +71,7 @@ func openSaga(cfg config.Config, log zerolog.Logger) (*saga.Client, error) {
 		TLS:            security,
 		APIKey:         string(cfg.TemporalAPIKey),
 		PaymentTimeout: cfg.PaymentTimeout,
+		Meter:          to.saga,
 		Log:            log,
 	})
 }
@@ -92,7 +104,7 @@ func tlsConfig(enabled bool, caFile, certFile, keyFile string) (*tls.Config, err
 
 // migrate brings the schema up to date and returns.
 func migrate(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
-	db, err := openStore(ctx, cfg, log)
+	db, err := openStore(ctx, cfg, log, instruments{})
 	if err != nil {
 		return err
 	}
@@ -102,7 +114,7 @@ func migrate(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
 
 // replayDeadLetters puts dead letters back and says how many.
 func replayDeadLetters(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer) error {
-	kafka, err := openBus(cfg, log)
+	kafka, err := openBus(cfg, log, instruments{})
 	if err != nil {
 		return err
 	}
@@ -115,17 +127,17 @@ func replayDeadLetters(ctx context.Context, cfg config.Config, log zerolog.Logge
 // verifySystem checks the invariants of the running system, prints the report
 // and tells whether all hold. It reads only.
 func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (bool, error) {
-	db, err := openStore(ctx, cfg, log)
+	db, err := openStore(ctx, cfg, log, instruments{})
 	if err != nil {
 		return false, err
 	}
 	defer db.Close()
-	gate, err := openGate(cfg, log)
+	gate, err := openGate(cfg, log, instruments{})
 	if err != nil {
 		return false, err
 	}
 	defer gate.Close()
-	workflows, err := openSaga(cfg, log)
+	workflows, err := openSaga(cfg, log, instruments{})
 	if err != nil {
 		return false, err
 	}

@@ -1,11 +1,13 @@
 package main
 
 import (
+	"context"
 	"net"
 
 	"github.com/google/uuid"
 
 	"order-service/api"
+	"order-service/metrics"
 	"order-service/sse"
 	"order-service/store"
 )
@@ -37,11 +39,41 @@ func (s *service) apiDeps(intake *store.Intake, hub *sse.Hub) (deps api.Deps, er
 	deps = api.Deps{
 		Gate: s.gate, GateSync: s.sync, Intake: intake, Unwritten: store.Unwritten,
 		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks(),
+		Board: s.system, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
 	}
 	if s.cfg.PaymentSandbox {
 		deps.Sandbox, err = s.sandbox()
 	}
 	return deps, err
+}
+
+func (s *service) instruments() instruments {
+	m := s.metrics
+	return instruments{store: m.Orders, gate: m.Batches.Gate, bus: m.Bus, saga: m.SDK}
+}
+
+// watch exports what the connections count by themselves, and what is true of
+// the whole system.
+func (s *service) watch(context.Context) error {
+	s.system = &system{
+		overview: newReading(s.store.Overview),
+		lag:      newReading(s.bus.Lag),
+	}
+	s.metrics.WatchPostgres(func() metrics.PostgresPool { return metrics.PostgresPool(s.store.Pool()) })
+	s.metrics.WatchRedis(func() metrics.RedisPool { return metrics.RedisPool(s.gate.Pool()) })
+	s.metrics.WatchSystem(metrics.System{Leading: s.system.leading.Load, Overview: s.system.Overview, Lag: s.system.Lag})
+	return nil
+}
+
+// watchStreams completes what this process counts.
+func (s *service) watchStreams(hub *sse.Hub) {
+	s.metrics.WatchStreams(func() metrics.Streams { return metrics.Streams(hub.Stats()) })
+	s.system.process = func() api.ProcessFigures {
+		counted := s.metrics.Intake.Sample()
+		return api.ProcessFigures{
+			Bounds: counted.Bounds, Accepted: counted.Accepted, Refused: counted.Refused, Streams: hub.Stats().Streams,
+		}
+	}
 }
 
 // checks are the lines of /readyz: what a role cannot do without is required.

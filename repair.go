@@ -33,17 +33,17 @@ type repair struct {
 
 // repairSystem repairs the running system and says what it did.
 func repairSystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer) error {
-	db, err := openStore(ctx, cfg, log)
+	db, err := openStore(ctx, cfg, log, instruments{})
 	if err != nil {
 		return err
 	}
 	defer db.Close()
-	gate, err := openGate(cfg, log)
+	gate, err := openGate(cfg, log, instruments{})
 	if err != nil {
 		return err
 	}
 	defer gate.Close()
-	workflows, err := openSaga(cfg, log)
+	workflows, err := openSaga(cfg, log, instruments{})
 	if err != nil {
 		return err
 	}

@@ -13,6 +13,7 @@ import (
 	"order-service/bus"
 	"order-service/cache"
 	"order-service/config"
+	"order-service/metrics"
 	"order-service/saga"
 	"order-service/sse"
 	"order-service/store"
@@ -33,6 +34,9 @@ type service struct {
 	fail context.CancelCauseFunc // ends the process because a part cannot go on
 	parts
 
+	metrics *metrics.Metrics
+	system  *system
+
 	store *store.Store
 	gate  *cache.Gate
 	sync  *cache.Sync
@@ -44,7 +48,7 @@ type service struct {
 func serve(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	s := &service{cfg: cfg, log: log, fail: fail, parts: parts{log: log}}
+	s := &service{cfg: cfg, log: log, fail: fail, parts: parts{log: log}, metrics: metrics.New(version)}
 	err := s.start(ctx)
 	if err == nil {
 		log.Info().Str("role", string(cfg.Role)).Str("addr", cfg.HTTPAddr).Str("version", version).Msg("ready")
@@ -72,7 +76,7 @@ func failure(ctx context.Context) error {
 // start brings the parts up, each after those it needs. What it started before
 // an error is stopped by its caller.
 func (s *service) start(ctx context.Context) error {
-	steps := []func(context.Context) error{s.openStore, s.openGate, s.openBus, s.openSaga, s.startUpkeep}
+	steps := []func(context.Context) error{s.openStore, s.openGate, s.openBus, s.openSaga, s.watch, s.startUpkeep}
 	if s.cfg.Role.Worker() {
 		steps = append(steps, s.startWorker, s.startConsumer)
 	}
@@ -92,7 +96,7 @@ func (s *service) start(ctx context.Context) error {
 
 func (s *service) openStore(ctx context.Context) (err error) {
 	err = s.patiently(ctx, "postgres", func(ctx context.Context) error {
-		s.store, err = openStore(ctx, s.cfg, s.log)
+		s.store, err = openStore(ctx, s.cfg, s.log, s.instruments())
 		return err
 	})
 	if err != nil {
@@ -105,7 +109,7 @@ func (s *service) openStore(ctx context.Context) (err error) {
 // openGate connects to Redis. Without it an api can take no order, so it does
 // not start; a worker settles late and starts all the same.
 func (s *service) openGate(ctx context.Context) (err error) {
-	s.gate, err = openGate(s.cfg, s.log)
+	s.gate, err = openGate(s.cfg, s.log, s.instruments())
 	if err != nil {
 		return err
 	}
@@ -120,7 +124,7 @@ func (s *service) openGate(ctx context.Context) (err error) {
 // openBus prepares Kafka and its topics. Orders are accepted without it, so
 // when it is away the topics are left to be created once it is there.
 func (s *service) openBus(ctx context.Context) (err error) {
-	s.bus, err = openBus(s.cfg, s.log)
+	s.bus, err = openBus(s.cfg, s.log, s.instruments())
 	if err != nil {
 		return err
 	}
@@ -137,7 +141,7 @@ func (s *service) openBus(ctx context.Context) (err error) {
 }
 
 func (s *service) openSaga(context.Context) (err error) {
-	s.saga, err = openSaga(s.cfg, s.log)
+	s.saga, err = openSaga(s.cfg, s.log, s.instruments())
 	if err != nil {
 		return err
 	}
@@ -149,14 +153,16 @@ func (s *service) openSaga(context.Context) (err error) {
 // in one process at a time.
 func (s *service) startUpkeep(context.Context) error {
 	s.background("upkeep", s.fail, func(ctx context.Context) error {
-		return s.store.Lead(ctx, "upkeep", func(ctx context.Context) error {
-			both, ctx := errgroup.WithContext(ctx)
-			both.Go(func() error { return s.sync.Run(ctx) })
-			both.Go(func() error { return s.redrivePayments(ctx) })
-			return both.Wait()
-		})
+		return s.store.Lead(ctx, "upkeep", func(ctx context.Context) error { return s.system.lead(ctx, s.keepUp) })
 	})
 	return nil
+}
+
+func (s *service) keepUp(ctx context.Context) error {
+	both, ctx := errgroup.WithContext(ctx)
+	both.Go(func() error { return s.sync.Run(ctx) })
+	both.Go(func() error { return s.redrivePayments(ctx) })
+	return both.Wait()
 }
 
 // redrivePayments does every minute what --repair does for payments: a process
@@ -183,6 +189,7 @@ func (s *service) startWorker(context.Context) error {
 	}
 	worker := saga.NewWorker(s.saga, saga.Deps{
 		Orders: s.store, Payments: s.store, Publisher: s.bus, Gate: s.gate, Provider: provider,
+		Step: s.metrics.Steps.Ran,
 	})
 	worker.Start()
 	s.close("temporal worker", worker.Stop)
@@ -223,10 +230,11 @@ func (s *service) run(name string, run func(context.Context) error, stop func(co
 func (s *service) startAPI(ctx context.Context) error {
 	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
 	s.run("relay", relay.Run, relay.Stop)
-	intake := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
+	intake := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease, Meter: s.metrics.Intake})
 	s.add("intake", intake.Stop)
 	hub := sse.NewHub(sse.Config{MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Log: s.log})
 	s.add("hub", hub.Close)
+	s.watchStreams(hub)
 	tail := bus.NewTail(s.bus, hub)
 	s.background("tail", s.fail, tail.Run)
 	awaitTail(ctx, tail)

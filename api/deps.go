@@ -25,6 +25,10 @@ type Deps struct {
 	Hub       Hub
 	Sandbox   Sandbox
 	Checks    []Check
+	Board     Board
+
+	Meter       Meter       // may be nil
+	IntakeMeter IntakeMeter // may be nil
 }
 
 // Gate admits orders before they are written.
@@ -108,6 +112,21 @@ type Opening struct {
 	ExpiresAt time.Time             // of the token; the stream ends then
 	// Resnapshot reads a fresh snapshot, after events may have been lost.
 	Resnapshot func(context.Context) ([]order.ProgressEvent, error)
+}
+
+// Board is where the sale board's figures come from.
+type Board interface {
+	Overview(context.Context) (order.Overview, error)
+	Lag(context.Context) (int64, error) // of the consumer group, in records
+	Process() ProcessFigures
+}
+
+// ProcessFigures are what this process has counted since it began.
+type ProcessFigures struct {
+	Bounds   []time.Duration       // of the buckets of Accepted, ascending
+	Accepted []uint64              // orders by how long their 202 took; one more than Bounds
+	Refused  map[order.Code]uint64 // requests to place an order
+	Streams  int64                 // event streams open now
 }
 
 // Sandbox checks the signed link to the demo payment page and returns the

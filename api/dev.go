@@ -44,10 +44,19 @@ func (s *Server) devLogin(c *fiber.Ctx) error {
 		return err
 	}
 	c.Cookie(&fiber.Cookie{
-		Name: streamCookie, Value: granted.AccessToken, Path: "/orders", Expires: granted.ExpiresAt.Time,
+		Name: streamCookie, Value: granted.AccessToken, Path: streamsOf(admin), Expires: granted.ExpiresAt.Time,
 		HTTPOnly: true, SameSite: fiber.CookieSameSiteStrictMode, Secure: strings.HasPrefix(s.cfg.PublicURL, "https:"),
 	})
 	return c.JSON(granted)
+}
+
+// streamsOf is the path of the streams that a login is for. With a path of its
+// own, the operator's cookie and the buyer's live in one browser.
+func streamsOf(admin bool) string {
+	if admin {
+		return "/board"
+	}
+	return "/orders"
 }
 
 func validDemoUser(id string) error {

@@ -13,9 +13,18 @@ import (
 	"order-service/order"
 )
 
-// createOrder answers POST /orders. Its steps are in the order of their cost:
-// who, how often, what, is there room, is there stock, written.
+// createOrder answers POST /orders.
 func (s *Server) createOrder(c *fiber.Ctx) error {
+	begun := time.Now()
+	err := s.placeOrder(c)
+	s.deps.IntakeMeter.Ordered(codeOf(err), time.Since(begun))
+	return err
+}
+
+// placeOrder writes the 202 or returns why there is none. Its steps are in the
+// order of their cost: who, how often, what, is there room, is there stock,
+// written.
+func (s *Server) placeOrder(c *fiber.Ctx) error {
 	who, err := s.caller(c, roleUser)
 	if err != nil {
 		return err
@@ -80,7 +89,7 @@ func (s *Server) accept(ctx context.Context, req order.Request) (uuid.UUID, erro
 	if req.Key != "" {
 		hold.Hash = req.Hash()
 	}
-	held, err := s.deps.Gate.Hold(ctx, hold)
+	held, err := s.hold(ctx, hold)
 	switch {
 	case err != nil && req.Key != "" && refusal(err):
 		return s.earlier(ctx, hold, err)
@@ -90,6 +99,13 @@ func (s *Server) accept(ctx context.Context, req order.Request) (uuid.UUID, erro
 		return s.again(ctx, hold, held)
 	}
 	return s.persist(ctx, hold, held.UnitPrice)
+}
+
+func (s *Server) hold(ctx context.Context, r order.HoldRequest) (order.Held, error) {
+	begun := time.Now()
+	held, err := s.deps.Gate.Hold(ctx, r)
+	s.deps.IntakeMeter.Held(codeOf(err), held.Seen, time.Since(begun))
+	return held, err
 }
 
 // refusal reports whether the gate said no, rather than that it cannot tell.
@@ -130,7 +146,7 @@ func (s *Server) again(ctx context.Context, hold order.HoldRequest, seen order.H
 		return sameRequest(first.OrderID, first.Hash, hold.Hash)
 	}
 	hold.OrderID, hold.Retry = seen.OrderID, true
-	held, err := s.deps.Gate.Hold(ctx, hold)
+	held, err := s.hold(ctx, hold)
 	switch {
 	case err != nil && refusal(err): // written since the look-up, and sold out or dearer by now
 		return s.earlier(ctx, hold, err)

@@ -10,7 +10,7 @@ import (
 
 func (s *Server) routes() {
 	s.healthRoutes()
-	app := s.app
+	app := s.router
 	app.Post("/orders", s.createOrder)
 	app.Get("/orders", s.listOrders)
 	app.Get("/orders/events", s.userEvents) // before :id
@@ -25,6 +25,7 @@ func (s *Server) routes() {
 	app.Get("/admin/products/:id", s.adminProduct)
 	app.Put("/admin/products/:id", s.putProduct)
 	app.Post("/admin/products/:id/restock", s.restock)
+	app.Get("/board/events", s.boardEvents)
 	app.Get("/problems/:code", s.describe)
 	if s.cfg.DevLogin {
 		app.Post("/dev/login", s.devLogin)
@@ -37,8 +38,9 @@ func (s *Server) routes() {
 }
 
 func (s *Server) healthRoutes() {
-	s.app.Get("/livez", s.livez)
-	s.app.Get("/readyz", s.readyz)
+	app := s.router
+	app.Get("/livez", s.livez)
+	app.Get("/readyz", s.readyz)
 }
 
 // allowOrigins lets pages of other origins call the API (the Fetch standard's

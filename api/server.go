@@ -44,12 +44,14 @@ type Server struct {
 	cfg      Config
 	deps     Deps
 	app      *fiber.App
+	router   router // of app, measured
 	auth     *authenticator
 	limits   *limiter
 	webhooks webhookVerifier
 	products *cached[[]order.Product]
 	ready    *cached[readiness]
 	loopback *loopback
+	board    *board
 	outages  zerolog.Logger // at a bounded rate
 	ids      requestIDs
 
@@ -83,6 +85,12 @@ func NewHealth(cfg Config, checks []Check) *Server {
 
 func newServer(cfg Config, deps Deps) *Server {
 	base, cancel := context.WithCancel(context.Background())
+	if deps.Meter == nil {
+		deps.Meter = unmetered{}
+	}
+	if deps.IntakeMeter == nil {
+		deps.IntakeMeter = unmetered{}
+	}
 	s := &Server{
 		cfg: cfg, deps: deps, limits: newLimiter(cfg.UserRPS, cfg.GlobalRPS),
 		outages:  cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
@@ -90,6 +98,8 @@ func newServer(cfg Config, deps Deps) *Server {
 		loopback: newLoopback(),
 		base:     base, cancel: cancel, stopping: make(chan struct{}),
 	}
+	gatherer := &boardGatherer{board: deps.Board, checks: deps.Checks, process: processName(cfg.Version), log: s.outages}
+	s.board = newBoard(gatherer.point, cfg.Log)
 	s.products = newCached(productsTTL, withTimeout(base, productsTimeout, s.loadProducts))
 	s.ready = newCached(readyTTL, withTimeout(base, checkTimeout, s.checkAll))
 	s.app = fiber.New(fiber.Config{
@@ -104,6 +114,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		ErrorHandler:                 s.handleError,
 		JSONEncoder:                  order.EncodeJSON,
 	})
+	s.router = newRouter(s.app, deps.Meter)
 	s.app.Server().KeepHijackedConns = true // streams own theirs; fasthttp keeps no buffers for them
 	s.app.Server().Handler = s.wrap(s.app.Server().Handler)
 	return s
@@ -158,12 +169,13 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Shutdown takes no new requests, ends long polls, and waits for the rest
-// until ctx is done. Streams are the hub's to end. It may be called twice, and
-// on a server that never listened.
+// Shutdown takes no new requests, ends long polls and the board's streams, and
+// waits for the rest until ctx is done. Other streams are the hub's to end. It
+// may be called twice, and on a server that never listened.
 func (s *Server) Shutdown(ctx context.Context) (err error) {
 	s.stop.Do(func() {
 		close(s.stopping)
+		s.board.close()
 		err = s.app.ShutdownWithContext(ctx)
 		if s.listener != nil {
 			_ = s.listener.Close() // already closed where Serve had begun

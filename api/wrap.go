@@ -19,6 +19,7 @@ func (s *Server) wrap(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	methods := s.app.Config().RequestMethods
 	return func(ctx *fasthttp.RequestCtx) {
 		s.begin(ctx)
+		defer s.measure(ctx) // after a panic, too
 		defer s.recoverPanic(ctx)
 		if !slices.Contains(methods, utils.UnsafeString(ctx.Method())) {
 			s.fail(ctx, fiber.ErrMethodNotAllowed)

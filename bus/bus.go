@@ -30,6 +30,7 @@ type Config struct {
 	Mechanism         string      // SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty is none
 	Username          string
 	Password          string
+	Meter             Meter // may be nil
 	Log               zerolog.Logger
 
 	// Dial replaces how brokers are reached, TLS included; nil dials TCP or TLS.
@@ -63,6 +64,9 @@ type Bus struct {
 func Open(cfg Config) (*Bus, error) {
 	if cfg.ReplicationFactor == 0 {
 		cfg.ReplicationFactor = -1
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = unmetered{}
 	}
 	b := &Bus{cfg: cfg, log: cfg.Log.With().Str("part", "bus").Logger()}
 	producer, err := b.client(producing()...)

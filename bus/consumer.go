@@ -179,6 +179,7 @@ func (c *Consumer) start(ctx context.Context, r *kgo.Record) error {
 }
 
 func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
+	begun := time.Now()
 	ev, err := decodeReservation(r)
 	err = failpoint.After(failpoint.ConsumerStartBefore, err)
 	if err == nil {
@@ -186,6 +187,7 @@ func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
 		err = c.starter.Start(WithTraceparent(ctx, tp), ev)
 	}
 	err = failpoint.After(failpoint.ConsumerStartAfter, err)
+	c.bus.cfg.Meter.SagaStarted(time.Since(begun), err)
 	if order.Permanent(err) {
 		return c.bus.deadLetter(ctx, r, err)
 	}

@@ -31,6 +31,7 @@ func (b *Bus) deadLetter(ctx context.Context, r *kgo.Record, reason error) error
 	if err := b.produce(ctx, dead); err != nil {
 		return fmt.Errorf("write dead letter: %w", err)
 	}
+	b.cfg.Meter.DeadLettered()
 	b.log.Error().Err(reason).Str("topic", r.Topic).Int32("partition", r.Partition).Int64("offset", r.Offset).
 		Msg("record cannot be processed, dead-lettered")
 	return nil

@@ -138,8 +138,10 @@ func (r *Relay) publish(b leased) error {
 	if err := failpoint.After(failpoint.RelayPublishBefore, ctx.Err()); err != nil {
 		return err
 	}
-	err := r.bus.publishOrders(ctx, b.Orders)
-	if err = failpoint.After(failpoint.RelayPublishAfter, err); err != nil {
+	begun := time.Now()
+	err := failpoint.After(failpoint.RelayPublishAfter, r.bus.publishOrders(ctx, b.Orders))
+	r.bus.cfg.Meter.Published(len(b.Orders), time.Since(begun), err)
+	if err != nil {
 		r.log.Warn().Err(err).Int64("batch", b.ID).Int("orders", len(b.Orders)).Msg("batch not published, left in the outbox")
 		return err
 	}

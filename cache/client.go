@@ -63,3 +63,19 @@ func badURL(err error) error {
 	}
 	return fmt.Errorf("cache: not a Redis URL: %w", err)
 }
+
+// PoolStats is what the connection pools of a Gate count together.
+type PoolStats struct {
+	Open, Idle int64
+	Timeouts   int64 // waits for a free connection so far that were given up
+}
+
+// Pool returns the pools' counts.
+func (g *Gate) Pool() (sum PoolStats) {
+	for _, client := range []redis.UniversalClient{g.fast, g.patient} {
+		s := client.PoolStats()
+		sum.Open, sum.Idle = sum.Open+int64(s.TotalConns), sum.Idle+int64(s.IdleConns)
+		sum.Timeouts += int64(s.Timeouts)
+	}
+	return sum
+}

@@ -21,6 +21,8 @@ type Config struct {
 	Prefix  string        // before every key; for tests that share a Redis
 	Timeout time.Duration // the longest a request waits for Redis; 0 means 45 ms
 	Log     zerolog.Logger
+
+	Batch func(calls int, took time.Duration) // told of every round trip for requests; may be nil
 }
 
 // Gate admits orders. Its methods may be called concurrently.
@@ -53,7 +55,7 @@ func Open(c Config) (*Gate, error) {
 	}
 	g := &Gate{
 		prefix: c.Prefix, timeout: timeout, fast: fast, patient: patient,
-		pipe: newPipeline(fast, timeout), soldOut: newSoldOut(), scripts: newScripts(),
+		pipe: newPipeline(fast, timeout, c.Batch), soldOut: newSoldOut(), scripts: newScripts(),
 	}
 	g.drops = newDropper(g.dropNow, c.Log)
 	g.close = sync.OnceValue(g.shutDown)

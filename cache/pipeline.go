@@ -53,13 +53,20 @@ const (
 type pipeline struct {
 	client  redis.UniversalClient
 	timeout time.Duration // of one round trip, connecting included
+	batched func(calls int, took time.Duration)
 	queue   chan *call
 	stop    chan struct{}
 	running sync.WaitGroup
 }
 
-func newPipeline(client redis.UniversalClient, timeout time.Duration) *pipeline {
-	p := &pipeline{client: client, timeout: timeout, queue: make(chan *call, maxQueue), stop: make(chan struct{})}
+func newPipeline(client redis.UniversalClient, timeout time.Duration, batched func(int, time.Duration)) *pipeline {
+	if batched == nil {
+		batched = func(int, time.Duration) {}
+	}
+	p := &pipeline{
+		client: client, timeout: timeout, batched: batched,
+		queue: make(chan *call, maxQueue), stop: make(chan struct{}),
+	}
 	for range flushers {
 		p.running.Go(p.flush)
 	}
@@ -145,12 +152,18 @@ func (p *pipeline) batch(first *call) []*call {
 }
 
 func (p *pipeline) send(calls []*call) {
+	if len(calls) == 0 {
+		return // all of them have left
+	}
 	ctx, cancel := context.WithTimeout(context.Background(), p.timeout)
 	defer cancel()
+	begun := time.Now()
 	run(ctx, p.client, calls)
+	took := time.Since(begun)
 	for _, c := range calls {
 		c.finish()
 	}
+	p.batched(len(calls), took)
 }
 
 // close answers what is queued and waits for the flushers. A call queued later

@@ -56,6 +56,10 @@ type Deps struct {
 	Publisher Publisher
 	Gate      Gate
 	Provider  Provider
+
+	// Step is told of every attempt at an activity: done, refused, retried or
+	// failed. It must not block. May be nil.
+	Step func(activity, result string, took time.Duration)
 }
 
 // activities are the steps of both workflows. Their names and the JSON of

@@ -30,6 +30,7 @@ type Config struct {
 	TLS            *tls.Config // nil: plain TCP
 	APIKey         string      // sent with every request when set; wants TLS
 	PaymentTimeout time.Duration
+	Meter          Meter // may be nil
 	Log            zerolog.Logger
 }
 
@@ -55,6 +56,9 @@ func Dial(cfg Config) (*Client, error) {
 			// A request is a few hundred bytes: compressing it costs more than it saves.
 			GrpcCompression: &client.GrpcCompressionNone{},
 		},
+	}
+	if cfg.Meter != nil {
+		opts.MetricsHandler = sdkMeter{meter: cfg.Meter}
 	}
 	if cfg.APIKey != "" {
 		opts.Credentials = client.NewAPIKeyStaticCredentials(cfg.APIKey)

@@ -7,7 +7,6 @@ import (
 	"sync"
 	"time"
 
-	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/worker"
 
 	"order-service/failpoint"
@@ -97,7 +96,7 @@ func (w *Worker) serve() error {
 		return err
 	}
 	fatal := make(chan error, 1)
-	sdk := worker.New(w.client.temporal, w.client.cfg.TaskQueue, options(fatal))
+	sdk := worker.New(w.client.temporal, w.client.cfg.TaskQueue, w.options(fatal))
 	sdk.RegisterWorkflow(OrderWorkflow)
 	sdk.RegisterWorkflow(RefundWorkflow)
 	sdk.RegisterActivity(w.steps)
@@ -115,7 +114,7 @@ func (w *Worker) serve() error {
 
 // options hands a fatal error of the worker, such as a deleted namespace, to
 // the channel, which must have room for it.
-func options(fatal chan<- error) worker.Options {
+func (w *Worker) options(fatal chan<- error) worker.Options {
 	o := worker.Options{
 		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
 		MaxConcurrentActivityTaskPollers:        activityPollers,
@@ -126,8 +125,11 @@ func options(fatal chan<- error) worker.Options {
 		DeadlockDetectionTimeout:                deadlock,
 		OnFatalError:                            func(err error) { fatal <- err },
 	}
+	if w.steps.Step != nil {
+		o.Interceptors = append(o.Interceptors, &stepMeter{report: w.steps.Step})
+	}
 	if failpoint.Enabled {
-		o.Interceptors = []interceptor.WorkerInterceptor{&activityFaults{}}
+		o.Interceptors = append(o.Interceptors, &activityFaults{})
 	}
 	return o
 }

@@ -16,6 +16,9 @@ type batcherConfig struct {
 	MaxBatch int           // requests in one batch
 	MaxQueue int           // requests that wait for a writer
 	Deadline time.Duration // longest stay in the queue, and longest run of a batch
+
+	Waited func(time.Duration)                    // by one request, for a writer; may be nil
+	Ran    func(requests int, took time.Duration) // one batch, well or not; may be nil
 }
 
 // batcher groups concurrent requests into batches. It is clocked by its own
@@ -125,7 +128,7 @@ func (b *batcher[Req, Res]) write(busy *atomic.Int64) {
 		b.run(ctx, calls)
 		cancel()
 		busy.Store(0)
-		b.observe(time.Since(start))
+		b.observe(len(calls), time.Since(start))
 	}
 }
 
@@ -153,9 +156,13 @@ func (b *batcher[Req, Res]) claim(calls []*call[Req, Res], c *call[Req, Res]) []
 	if !c.state.CompareAndSwap(waiting, taken) {
 		return calls
 	}
-	if time.Since(c.since) > b.cfg.Deadline {
+	waited := time.Since(c.since)
+	if waited > b.cfg.Deadline {
 		c.done <- outcome[Res]{err: unavailable(ErrWithdrawn)}
 		return calls
+	}
+	if b.cfg.Waited != nil {
+		b.cfg.Waited(waited)
 	}
 	return append(calls, c)
 }
@@ -183,9 +190,12 @@ func (b *batcher[Req, Res]) run(ctx context.Context, calls []*call[Req, Res]) {
 
 // observe weighs the newest batch with a quarter. Concurrent writers may lose
 // each other's update, which an average survives.
-func (b *batcher[Req, Res]) observe(took time.Duration) {
+func (b *batcher[Req, Res]) observe(requests int, took time.Duration) {
 	old := b.average.Load()
 	b.average.Store(old + (int64(took)-old)/4)
+	if b.cfg.Ran != nil {
+		b.cfg.Ran(requests, took)
+	}
 }
 
 // wait estimates how long a request that is made now would wait for a writer.

@@ -25,6 +25,8 @@ type IntakeConfig struct {
 	// Lease is how long such a row is kept from the sweeper, because the
 	// receiver of Committed publishes it. 0 leaves it to the sweeper at once.
 	Lease time.Duration
+
+	Meter IntakeMeter // may be nil
 }
 
 func (c IntakeConfig) withDefaults() IntakeConfig {
@@ -32,6 +34,9 @@ func (c IntakeConfig) withDefaults() IntakeConfig {
 	c.MaxBatch = orDefault(c.MaxBatch, 256)
 	c.MaxQueue = orDefault(c.MaxQueue, 8192)
 	c.Deadline = orDefault(c.Deadline, 5*time.Second)
+	if c.Meter == nil {
+		c.Meter = unmetered{}
+	}
 	return c
 }
 
@@ -61,9 +66,11 @@ func (s *Store) NewIntake(cfg IntakeConfig) *Intake {
 	cfg = cfg.withDefaults()
 	i := &Intake{store: s, cfg: cfg}
 	bounds := batcherConfig{Writers: cfg.Writers, MaxBatch: cfg.MaxBatch, MaxQueue: cfg.MaxQueue, Deadline: cfg.Deadline}
+	one := bounds
+	one.Writers = 1
+	i.lookups = newBatcher(one, i.lookup)
+	bounds.Waited, bounds.Ran = cfg.Meter.IntakeWaited, cfg.Meter.IntakeBatch
 	i.inserts = newBatcher(bounds, i.insert)
-	bounds.Writers = 1
-	i.lookups = newBatcher(bounds, i.lookup)
 	return i
 }
 

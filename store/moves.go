@@ -66,9 +66,9 @@ func (s *Store) Finish(ctx context.Context, id uuid.UUID, to order.Status, reaso
 // alone; an error of the database fails the group.
 func (s *Store) move(ctx context.Context, moves []move) ([]outcome[order.Change], error) {
 	outs := make([]outcome[order.Change], len(moves))
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
-		g, err := lockGroup(ctx, tx, moves)
-		if err != nil {
+	var g *group
+	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+		if g, err = lockGroup(ctx, tx, moves); err != nil {
 			return err
 		}
 		for i, m := range moves {
@@ -79,5 +79,19 @@ func (s *Store) move(ctx context.Context, moves []move) ([]outcome[order.Change]
 	if badData(err) {
 		return nil, order.Wrap(err, order.CodeValidation, "The change cannot be stored.")
 	}
-	return outs, dbError("move orders", err)
+	if err != nil {
+		return nil, dbError("move orders", err)
+	}
+	s.count(g.events)
+	return outs, nil
+}
+
+// count tells the meter what has been committed.
+func (s *Store) count(events []order.ProgressEvent) {
+	for _, e := range events {
+		s.meter.OrderMoved(e.Status)
+		if e.Status == order.Confirmed {
+			s.meter.PaymentMoved(order.PaymentApplied)
+		}
+	}
 }

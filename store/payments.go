@@ -49,6 +49,9 @@ func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payme
 	case badData(err):
 		return order.Payment{}, order.Wrap(err, order.CodeValidation, "The payment cannot be stored.")
 	}
+	if err == nil {
+		s.meter.PaymentMoved(recorded.State)
+	}
 	return recorded, dbError("record payment", err)
 }
 
@@ -90,6 +93,9 @@ func (s *Store) MovePayment(ctx context.Context, id string, from []order.Payment
 		id, from, string(to)).Scan(&moved, &known)
 	if err == nil && !known {
 		return false, paymentNotFound(id)
+	}
+	if moved {
+		s.meter.PaymentMoved(to)
 	}
 	return moved, dbError("move payment", err)
 }

@@ -18,6 +18,7 @@ import (
 type Config struct {
 	URL      string // libpq URL; a search_path in its options is honoured
 	MaxConns int32  // connections in the pool; 0 takes the URL's pool_max_conns, else 20
+	Meter    Meter  // may be nil
 	Log      zerolog.Logger
 }
 
@@ -44,6 +45,7 @@ const (
 type Store struct {
 	pool  *pgxpool.Pool
 	moves *batcher[move, order.Change]
+	meter Meter
 	log   zerolog.Logger
 }
 
@@ -58,12 +60,17 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s := &Store{pool: pool, log: cfg.Log}
+	s := &Store{pool: pool, meter: cfg.Meter, log: cfg.Log}
+	if s.meter == nil {
+		s.meter = unmetered{}
+	}
 	if err := s.Ping(ctx); err != nil {
 		pool.Close()
 		return nil, err
 	}
-	s.moves = newBatcher(batcherConfig{Writers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline}, s.move)
+	s.moves = newBatcher(batcherConfig{
+		Writers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Ran: s.meter.MoveBatch,
+	}, s.move)
 	return s, nil
 }
 

@@ -1,0 +1,90 @@
+package api
+
+import (
+	"math"
+	"time"
+
+	"order-service/order"
+)
+
+// boardWindow is how far back rates and quantiles look.
+const boardWindow = 5 * time.Second
+
+// boardSample is what the process had counted at one moment.
+type boardSample struct {
+	ProcessFigures
+	at time.Time
+}
+
+// boardRates turns counts since the process began into rates of the last few
+// seconds. It remembers the samples of one window.
+type boardRates struct{ samples []boardSample }
+
+// intake adds a sample and returns what has changed over the window: nothing
+// is known before there are two samples, and no quantile without an order.
+func (r *boardRates) intake(now boardSample) boardIntake {
+	for len(r.samples) > 0 && now.at.Sub(r.samples[0].at) > boardWindow+boardEvery/2 {
+		r.samples = r.samples[1:]
+	}
+	r.samples = append(r.samples, now)
+	first := r.samples[0]
+	seconds := now.at.Sub(first.at).Seconds()
+	if seconds <= 0 {
+		return boardIntake{}
+	}
+	accepted, total := since(now.Accepted, first.Accepted)
+	intake := boardIntake{
+		PerSecond: new(rounded(float64(total) / seconds)), RefusedPerSecond: refusedPerSecond(now, first, seconds),
+	}
+	if total > 0 {
+		intake.P50MS, intake.P99MS = new(quantile(0.5, now.Bounds, accepted, total)), new(quantile(0.99, now.Bounds, accepted, total))
+	}
+	return intake
+}
+
+// since subtracts what was counted before.
+func since(now, before []uint64) (counts []uint64, total uint64) {
+	counts = make([]uint64, len(now))
+	for i := range now {
+		counts[i] = now[i] - before[i]
+		total += counts[i]
+	}
+	return counts, total
+}
+
+// refusedPerSecond names every code that has occurred since the process began,
+// so that lines do not vanish from a chart, and the two of which every sale has
+// some.
+func refusedPerSecond(now, before boardSample, seconds float64) map[order.Code]float64 {
+	rates := map[order.Code]float64{order.CodeSoldOut: 0, order.CodeOverloaded: 0}
+	for code, count := range now.Refused {
+		if count > 0 {
+			rates[code] = rounded(float64(count-before.Refused[code]) / seconds)
+		}
+	}
+	return rates
+}
+
+// quantile estimates a quantile in milliseconds from a histogram, as
+// Prometheus' histogram_quantile does: evenly within a bucket, and at most the
+// last bound.
+func quantile(q float64, bounds []time.Duration, counts []uint64, total uint64) float64 {
+	rank, below := q*float64(total), 0.0
+	for i, bound := range bounds {
+		in := float64(counts[i])
+		if below+in >= rank && in > 0 {
+			from := time.Duration(0)
+			if i > 0 {
+				from = bounds[i-1]
+			}
+			return rounded(milliseconds(from) + milliseconds(bound-from)*(rank-below)/in)
+		}
+		below += in
+	}
+	return milliseconds(bounds[len(bounds)-1])
+}
+
+func milliseconds(d time.Duration) float64 { return float64(d) / float64(time.Millisecond) }
+
+// rounded leaves as many digits as anybody reads.
+func rounded(v float64) float64 { return math.Round(v*100) / 100 }

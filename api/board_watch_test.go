@@ -1,0 +1,88 @@
+package api
+
+import (
+	"context"
+	"net"
+	"strings"
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"github.com/rs/zerolog"
+
+	"order-service/order"
+)
+
+func pointNow(context.Context) boardPoint { return boardPoint{At: order.Time{Time: time.Now()}} }
+
+// pipe serves a watcher over an in-memory connection, whose other end reads
+// nothing by itself.
+func pipe(b *board, expires time.Time) (client net.Conn, ended chan struct{}) {
+	client, conn := net.Pipe()
+	ended = make(chan struct{})
+	go func() {
+		defer close(ended)
+		b.serve(conn, expires)
+	}()
+	return client, ended
+}
+
+func TestWatcherThatDoesNotReadIsCutOff(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(pointNow, zerolog.Nop())
+		defer b.close()
+		_, ended := pipe(b, time.Now().Add(time.Hour))
+		begun := time.Now()
+		<-ended
+		if took := time.Since(begun); took > 2*boardWriteTimeout {
+			t.Errorf("after %v", took)
+		}
+	})
+}
+
+func TestHistoryIsBoundedAndForgetsWhatIsOld(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(pointNow, zerolog.Nop())
+		defer b.close()
+		for range boardHistory + 50 {
+			b.publish(pointNow(t.Context()))
+			time.Sleep(boardEvery)
+		}
+		if n := strings.Count(string(b.opening(time.Now())), `"at"`); n != boardHistory {
+			t.Errorf("%d points", n)
+		}
+		time.Sleep(boardHistory * boardEvery / 2)
+		if n := strings.Count(string(b.opening(time.Now())), `"at"`); n != boardHistory/2 {
+			t.Errorf("%d points after a pause", n)
+		}
+		if strings.Contains(string(b.opening(time.Now())), "event: board") {
+			t.Error("an old point is shown as the present one")
+		}
+	})
+}
+
+func TestBoardThatWasIdleGathersAgain(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := newBoard(pointNow, zerolog.Nop())
+		for range 3 {
+			client, ended := pipe(b, time.Now().Add(time.Hour))
+			buffer := make([]byte, 1<<20)
+			for range 4 { // opening and points
+				if _, err := client.Read(buffer); err != nil {
+					t.Fatal(err)
+				}
+			}
+			_ = client.Close()
+			<-ended
+			time.Sleep(time.Minute)
+		}
+		if len(b.points) < 9 || len(b.points) > 15 {
+			t.Errorf("%d points in three short visits", len(b.points))
+		}
+		b.close()
+		b.close()
+		if _, ended := pipe(b, time.Now().Add(time.Hour)); ended != nil {
+			<-ended // at once
+		}
+	})
+}

@@ -1,0 +1,91 @@
+package api
+
+import (
+	"time"
+
+	"github.com/gofiber/fiber/v2"
+	"github.com/valyala/fasthttp"
+
+	"order-service/order"
+)
+
+// Meter is told of every answer. It must not block.
+type Meter interface {
+	// Route returns what to call for the answers of one route.
+	Route(method, route string) func(status int, took time.Duration)
+}
+
+// IntakeMeter is told what becomes of requests to place an order. It must not
+// block.
+type IntakeMeter interface {
+	// Held is told of every answer of the gate; code is "" where it is no error.
+	Held(code order.Code, again bool, took time.Duration)
+	// Ordered is told of every answer to a buyer; code is "" for a 202.
+	Ordered(code order.Code, took time.Duration)
+}
+
+// unmetered stands in for the meters that nobody gave.
+type unmetered struct{}
+
+func (unmetered) Route(string, string) func(int, time.Duration) { return func(int, time.Duration) {} }
+func (unmetered) Held(order.Code, bool, time.Duration)          {}
+func (unmetered) Ordered(order.Code, time.Duration)             {}
+
+// router registers routes whose answers are measured under their template, and
+// never under a path, of which there are as many as clients can think of.
+type router struct {
+	app   *fiber.App
+	meter Meter
+	page  func(status int, took time.Duration) // told of every file of the pages
+	none  func(status int, took time.Duration) // told of what is no route
+}
+
+func newRouter(app *fiber.App, meter Meter) router {
+	return router{app, meter, meter.Route(fiber.MethodGet, "pages"), meter.Route("any", "none")}
+}
+
+// Get also registers HEAD, which is measured as GET.
+func (r router) Get(path string, h fiber.Handler) {
+	r.app.Get(path, measured(r.meter.Route(fiber.MethodGet, path), h))
+}
+
+// Post registers a POST.
+func (r router) Post(path string, h fiber.Handler) {
+	r.app.Post(path, measured(r.meter.Route(fiber.MethodPost, path), h))
+}
+
+// Put registers a PUT.
+func (r router) Put(path string, h fiber.Handler) {
+	r.app.Put(path, measured(r.meter.Route(fiber.MethodPut, path), h))
+}
+
+// Page registers a file of the pages.
+func (r router) Page(path string, h fiber.Handler) { r.app.Get(path, measured(r.page, h)) }
+
+// reportKey is where a request keeps what its answer is reported to.
+type reportKey struct{}
+
+// measured leaves the report to wrap, because only there is an error an answer.
+func measured(report func(int, time.Duration), h fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		c.Context().SetUserValue(reportKey{}, report)
+		return h(c)
+	}
+}
+
+// measure reports the answer in ctx.
+func (s *Server) measure(ctx *fasthttp.RequestCtx) {
+	report, routed := ctx.UserValue(reportKey{}).(func(int, time.Duration))
+	if !routed {
+		report = s.router.none
+	}
+	report(ctx.Response.StatusCode(), time.Since(ctx.Time()))
+}
+
+// codeOf is the code that a client sees for err; "" for nil.
+func codeOf(err error) order.Code {
+	if err == nil {
+		return ""
+	}
+	return classify(err).Code
+}

@@ -1,0 +1,66 @@
+package metrics
+
+import (
+	"maps"
+	"strconv"
+	"sync/atomic"
+	"time"
+
+	"github.com/prometheus/client_golang/prometheus"
+)
+
+// requestBounds reach from a product list out of memory to a long poll.
+var requestBounds = []time.Duration{
+	time.Millisecond, 2500 * time.Microsecond, 5 * time.Millisecond, 10 * time.Millisecond, 20 * time.Millisecond,
+	50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+}
+
+// HTTP counts requests by route.
+type HTTP struct {
+	requests *prometheus.CounterVec
+	took     *histograms
+}
+
+func newHTTP(r prometheus.Registerer) *HTTP {
+	return &HTTP{
+		requests: counterVec(r, "http_requests_total", "Requests that were answered.", "method", "route", "status"),
+		took: timers(r, "http_request_duration_seconds",
+			"Time to answer a request; of an event stream, to begin it.", requestBounds, "method", "route"),
+	}
+}
+
+// Route returns what to call for every answer of one route.
+func (h *HTTP) Route(method, route string) func(status int, took time.Duration) {
+	took := h.took.with(method, route)
+	answers := newStatuses(h.requests.MustCurryWith(prometheus.Labels{"method": method, "route": route}))
+	return func(status int, d time.Duration) {
+		answers.of(status).Inc()
+		took.observe(int64(d))
+	}
+}
+
+// statuses are one route's counters by status. The map is replaced when a
+// status is met for the first time, and never written, so reading needs no lock.
+type statuses struct {
+	vec   *prometheus.CounterVec
+	known atomic.Pointer[map[int]prometheus.Counter]
+}
+
+func newStatuses(vec *prometheus.CounterVec) *statuses {
+	s := &statuses{vec: vec}
+	s.known.Store(&map[int]prometheus.Counter{})
+	return s
+}
+
+func (s *statuses) of(status int) prometheus.Counter {
+	known := s.known.Load()
+	if counter, ok := (*known)[status]; ok {
+		return counter
+	}
+	counter := s.vec.WithLabelValues(strconv.Itoa(status))
+	more := maps.Clone(*known)
+	more[status] = counter
+	s.known.CompareAndSwap(known, &more) // who loses finds the counter again next time
+	return counter
+}

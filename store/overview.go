@@ -1,0 +1,158 @@
+package store
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"slices"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"order-service/order"
+)
+
+const (
+	overviewSpan     = time.Hour       // of the orders that are counted by status
+	overviewRecent   = 5 * time.Second // of those that make the rate
+	overviewProducts = 50
+)
+
+// Overview reads what an operator watches. It costs one round trip and reads by
+// indexes only: the last hour of orders by their ids, which begin with their
+// time, and the open orders, the outbox and the unsettled payments, which are
+// few. A sale's million finished orders are not looked at.
+func (s *Store) Overview(ctx context.Context) (order.Overview, error) {
+	v := overview{Overview: order.Overview{
+		At: time.Now().UTC(), ByStatus: map[order.Status]int64{}, Payments: map[order.PaymentState]int64{},
+	}}
+	var batch pgx.Batch
+	v.countOrders(&batch)
+	v.readOpen(&batch)
+	v.readOutbox(&batch)
+	v.readPayments(&batch)
+	v.readProducts(&batch)
+	err := s.pool.SendBatch(ctx, &batch).Close()
+	return v.Overview, dbError("read the overview", err)
+}
+
+// overview is an Overview while it is read.
+type overview struct{ order.Overview }
+
+const ordersByStatus = `
+	SELECT status, count(*), count(*) FILTER (WHERE order_id >= $2) FROM orders
+	WHERE order_id >= $1 GROUP BY status`
+
+func (v *overview) countOrders(batch *pgx.Batch) {
+	for _, status := range order.Statuses() {
+		v.ByStatus[status] = 0
+	}
+	since, recent := firstID(v.At.Add(-overviewSpan)), firstID(v.At.Add(-overviewRecent))
+	batch.Queue(ordersByStatus, since, recent).Query(func(rows pgx.Rows) error {
+		var (
+			status        order.Status
+			count, recent int64
+		)
+		_, err := pgx.ForEachRow(rows, []any{&status, &count, &recent}, func() error {
+			v.ByStatus[status] = count
+			v.PlacedPerSecond += float64(recent) / overviewRecent.Seconds()
+			return nil
+		})
+		return err
+	})
+}
+
+// firstID is the least id that an order placed at t can have: a UUIDv7 begins
+// with its milliseconds (RFC 9562, section 5.7).
+func firstID(t time.Time) (id uuid.UUID) {
+	var milliseconds [8]byte
+	binary.BigEndian.PutUint64(milliseconds[:], uint64(t.UnixMilli()))
+	copy(id[:], milliseconds[2:])
+	return id
+}
+
+// openOrders finds the oldest by its time and not by its id, for which the
+// primary key would be walked from the first order ever placed.
+const openOrders = `
+	SELECT currency, count(*) FILTER (WHERE status = 'PAYMENT_PENDING'),
+		least(coalesce(sum(amount) FILTER (WHERE status = 'PAYMENT_PENDING'), 0), 9223372036854775807)::bigint,
+		min(created_at) FILTER (WHERE status = 'PENDING')
+	FROM orders WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
+	GROUP BY currency ORDER BY currency`
+
+func (v *overview) readOpen(batch *pgx.Batch) {
+	batch.Queue(openOrders).Query(func(rows pgx.Rows) error {
+		var (
+			awaited int64
+			money   order.Money
+			oldest  *time.Time
+		)
+		_, err := pgx.ForEachRow(rows, []any{&money.Currency, &awaited, &money.Amount, &oldest}, func() error {
+			v.OldestPending = max(v.OldestPending, v.age(oldest))
+			if awaited > 0 {
+				v.Awaited += awaited
+				v.AwaitedMoney = append(v.AwaitedMoney, money)
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+func (v *overview) readOutbox(batch *pgx.Batch) {
+	batch.Queue(`SELECT count(*), min(created_at) FROM outbox`).QueryRow(func(row pgx.Row) error {
+		var oldest *time.Time
+		err := row.Scan(&v.OutboxRows, &oldest)
+		v.OutboxAge = v.age(oldest)
+		return err
+	})
+}
+
+// leftPayments leaves old mismatches to the audit: they never end, and a
+// warning that never ends is not read.
+const leftPayments = `
+	SELECT state, count(*), min(updated_at) FROM payments
+	WHERE state IN ('RECEIVED', 'REFUNDING', 'MISMATCH')
+		AND (state <> 'MISMATCH' OR updated_at > now() - interval '1 day')
+	GROUP BY state`
+
+func (v *overview) readPayments(batch *pgx.Batch) {
+	for _, state := range []order.PaymentState{order.PaymentReceived, order.PaymentRefunding, order.PaymentMismatch} {
+		v.Payments[state] = 0
+	}
+	batch.Queue(leftPayments).Query(func(rows pgx.Rows) error {
+		var (
+			state  order.PaymentState
+			count  int64
+			oldest *time.Time
+		)
+		_, err := pgx.ForEachRow(rows, []any{&state, &count, &oldest}, func() error {
+			v.Payments[state] = count
+			if state == order.PaymentRefunding {
+				v.RefundingFor = v.age(oldest)
+			}
+			return nil
+		})
+		return err
+	})
+}
+
+// readProducts reads those with the most units sold, where there are many.
+func (v *overview) readProducts(batch *pgx.Batch) {
+	batch.Queue(`
+		SELECT `+productColumns+` FROM products
+		ORDER BY reserved + confirmed DESC, product_id LIMIT $1`, overviewProducts).Query(func(rows pgx.Rows) (err error) {
+		v.Products, err = pgx.CollectRows(rows, scanProduct)
+		slices.SortFunc(v.Products, func(a, b order.Product) int { return cmp.Compare(a.ID, b.ID) })
+		return err
+	})
+}
+
+// age is how long ago t was; nil is not at all. Clocks may differ a little.
+func (v *overview) age(t *time.Time) time.Duration {
+	if t == nil {
+		return 0
+	}
+	return max(0, v.At.Sub(*t))
+}

@@ -1,0 +1,208 @@
+package store_test
+
+import (
+	"context"
+	"encoding/binary"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"order-service/order"
+	"order-service/store"
+	"order-service/store/storetest"
+)
+
+func overview(t *testing.T, s *shop) order.Overview {
+	t.Helper()
+	v, err := s.Overview(t.Context())
+	must(t, err)
+	return v
+}
+
+// placedAt makes the id of an order placed at that time.
+func placedAt(at time.Time) uuid.UUID {
+	id := newID()
+	var milliseconds [8]byte
+	binary.BigEndian.PutUint64(milliseconds[:], uint64(at.UnixMilli()))
+	copy(id[:6], milliseconds[2:])
+	return id
+}
+
+func TestOverviewOfAnEmptyShopIsAllZero(t *testing.T) {
+	v := overview(t, newShop(t))
+	if len(v.ByStatus) != 6 || v.ByStatus[order.Pending] != 0 || v.PlacedPerSecond != 0 || v.OldestPending != 0 ||
+		v.OutboxRows != 0 || v.OutboxAge != 0 || v.Awaited != 0 || v.AwaitedMoney != nil || len(v.Payments) != 3 || v.RefundingFor != 0 {
+		t.Errorf("%+v", v)
+	}
+}
+
+func TestOverviewCountsTheOrdersOfTheLastHour(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	for status, n := range map[order.Status]int{
+		order.Pending: 2, order.InventoryReserved: 1, order.PaymentPending: 3, order.Confirmed: 1, order.Failed: 2, order.Cancelled: 1,
+	} {
+		for range n {
+			s.at(t, p.ID, status)
+		}
+	}
+	old := intent("ann", p.ID, "")
+	old.ID, old.CreatedAt = placedAt(time.Now().Add(-2*time.Hour)), time.Now().Add(-2*time.Hour)
+	_, err := s.intake.Insert(t.Context(), old)
+	must(t, err)
+
+	v := overview(t, s)
+	want := map[order.Status]int64{
+		order.Pending: 2, order.InventoryReserved: 1, order.PaymentPending: 3, order.Confirmed: 1, order.Failed: 2, order.Cancelled: 1,
+	}
+	for status, n := range want {
+		if v.ByStatus[status] != n {
+			t.Errorf("%s: %d, want %d", status, v.ByStatus[status], n)
+		}
+	}
+	if v.PlacedPerSecond != 2 { // ten in five seconds
+		t.Errorf("%v orders per second", v.PlacedPerSecond)
+	}
+	if v.OldestPending < 2*time.Hour || v.OldestPending > 3*time.Hour {
+		t.Errorf("the order of two hours ago is PENDING for %v", v.OldestPending)
+	}
+	if v.Awaited != 3 || !slices.Equal(v.AwaitedMoney, []order.Money{{Amount: 3 * 1999, Currency: "EUR"}}) {
+		t.Errorf("%d orders wait for %v", v.Awaited, v.AwaitedMoney)
+	}
+}
+
+func TestOverviewShowsWhatIsStuck(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	id := s.at(t, p.ID, order.PaymentPending)
+	for payment, state := range map[string]order.PaymentState{"m": order.PaymentMismatch, "n": order.PaymentMismatch, "r": order.PaymentReceived} {
+		_, err := s.RecordPayment(t.Context(), order.Payment{ID: payment, OrderID: id, Money: order.Money{Amount: 1, Currency: "EUR"}, State: state})
+		must(t, err)
+	}
+	_, err := s.MovePayment(t.Context(), "r", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
+	must(t, err)
+	s.exec(t, `UPDATE payments SET updated_at = now() - interval '2 days' WHERE payment_id IN ('n', 'r')`)
+	s.exec(t, `UPDATE outbox SET created_at = now() - interval '1 minute'`)
+
+	v := overview(t, s)
+	if v.OutboxRows != 1 || v.OutboxAge < time.Minute {
+		t.Errorf("%d rows in the outbox, the oldest for %v", v.OutboxRows, v.OutboxAge)
+	}
+	if v.Payments[order.PaymentRefunding] != 1 || v.RefundingFor < 48*time.Hour || v.Payments[order.PaymentReceived] != 0 {
+		t.Errorf("payments %v, refunding for %v", v.Payments, v.RefundingFor)
+	}
+	if v.Payments[order.PaymentMismatch] != 1 {
+		t.Errorf("%d mismatches of the last day, want one", v.Payments[order.PaymentMismatch])
+	}
+}
+
+func TestOverviewShowsTheProductsThatSell(t *testing.T) {
+	s := newShop(t)
+	for range 51 {
+		s.put(t, 5, 0)
+	}
+	p := s.put(t, 5, 0) // the last of the ids
+	s.at(t, p.ID, order.Confirmed)
+	v := overview(t, s)
+	if len(v.Products) != 50 || v.Products[49].ID != p.ID || v.Products[49].Ledger != (order.Ledger{Total: 5, Available: 4, Confirmed: 1}) {
+		t.Errorf("%d products, the last %+v", len(v.Products), v.Products[len(v.Products)-1])
+	}
+}
+
+// The plans are those of a shop with many finished orders, which no statement
+// of the overview may read.
+func TestOverviewReadsNoFinishedOrders(t *testing.T) {
+	s := newShop(t)
+	s.exec(t, `
+		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, status, seq, created_at, updated_at)
+		SELECT ('017f22e2-79b0-7cc3-98c4-' || lpad(to_hex(n), 12, '0'))::uuid, 'u', 'p', 1, 1, 1, 'EUR', 'CONFIRMED', 4, now(), now()
+		FROM generate_series(1, 20000) n`)
+	s.exec(t, `
+		INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at)
+		SELECT 'pay-' || order_id, order_id, 1, 'EUR', 'APPLIED', now() FROM orders`)
+	s.exec(t, `ANALYZE orders, payments`)
+	now := placedAt(time.Now())
+	for name, rows := range map[string]func() (pgx.Rows, error){
+		"by status": func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OrdersByStatus, now, now) },
+		"open":      func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OpenOrders) },
+		"payments":  func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.LeftPayments) },
+	} {
+		explained, err := rows()
+		must(t, err)
+		plan, err := pgx.CollectRows(explained, pgx.RowTo[string])
+		must(t, err)
+		if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan") {
+			t.Errorf("%s:\n%s", name, text)
+		}
+	}
+}
+
+// tally is a meter that remembers.
+type tally struct {
+	mu     sync.Mutex
+	events []string
+	waits  int
+}
+
+func (m *tally) note(format string, args ...any) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.events = append(m.events, fmt.Sprintf(format, args...))
+}
+
+func (m *tally) OrderMoved(to order.Status)              { m.note("order %s", to) }
+func (m *tally) PaymentMoved(to order.PaymentState)      { m.note("payment %s", to) }
+func (m *tally) MoveBatch(moves int, _ time.Duration)    {}
+func (m *tally) IntakeBatch(orders int, _ time.Duration) { m.note("batch of %d", orders) }
+func (m *tally) IntakeWaited(time.Duration) {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	m.waits++
+}
+
+func TestMeterIsToldWhatWasCommittedOnce(t *testing.T) {
+	t.Parallel()
+	var m tally
+	url := storetest.URL(t)
+	storetest.Open(t, url) // migrates
+	db, err := store.Open(t.Context(), store.Config{URL: url, Meter: &m})
+	must(t, err)
+	t.Cleanup(db.Close)
+	s := &shop{Store: db, intake: startIntake(t, db, store.IntakeConfig{Meter: &m})}
+	p := s.put(t, 5, 0)
+	id := s.place(t, "ann", p.ID, 1)
+	_, err = s.Reserve(t.Context(), id)
+	must(t, err)
+	_, err = s.Reserve(t.Context(), id) // a repetition is not told
+	must(t, err)
+	_, err = s.RequestPayment(t.Context(), id, "pay", "https://pay.test", time.Now().Add(time.Hour))
+	must(t, err)
+	s.pay(t, id, "pay")
+	_, err = s.Confirm(context.Background(), id, "pay")
+	must(t, err)
+	_, err = s.Finish(t.Context(), id, order.Cancelled, "") // refused
+	wantCode(t, err, order.CodeConflict)
+
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	want := []string{
+		"batch of 1", "order INVENTORY_RESERVED", "order PAYMENT_PENDING", "payment RECEIVED", "order CONFIRMED", "payment APPLIED",
+	}
+	if !slices.Equal(m.events, want) || m.waits != 1 {
+		t.Errorf("told %q and %d waits", m.events, m.waits)
+	}
+}
+
+func TestPoolCountsItsConnections(t *testing.T) {
+	s := newShop(t)
+	must(t, s.Ping(t.Context()))
+	if p := s.Pool(); p.Open < 1 || p.Max < p.Open || p.InUse > p.Open {
+		t.Errorf("%+v", p)
+	}
+}
