@@ -2,6 +2,7 @@ package api
 
 import (
 	"net/url"
+	"regexp"
 	"slices"
 	"strconv"
 	"strings"
@@ -36,12 +37,16 @@ func TestDemoLoginGrantsATokenAndACookieForStreams(t *testing.T) {
 	s.call("GET", "/orders", "", "Authorization", "Bearer "+got.AccessToken).ok(t)
 	s.call("GET", "/admin/products/lamp", "", "Authorization", "Bearer "+got.AccessToken).problem(t, 403, order.CodeForbidden)
 	cookie := a.Header.Get("Set-Cookie")
-	for _, part := range []string{"access_token=" + got.AccessToken, "HttpOnly", "SameSite=Strict", "secure", "path=/orders"} {
+	for _, part := range []string{"access_token=" + got.AccessToken, "HttpOnly", "SameSite=Strict", "secure", "path=/orders;"} {
 		if !strings.Contains(strings.ToLower(cookie), strings.ToLower(part)) {
 			t.Errorf("%s is not in %s", part, cookie)
 		}
 	}
-	s.call("POST", "/dev/login", `{"admin":true}`).ok(t).decode(t, &got)
+	a = s.call("POST", "/dev/login", `{"admin":true}`).ok(t)
+	a.decode(t, &got)
+	if cookie := a.Header.Get("Set-Cookie"); !strings.Contains(strings.ToLower(cookie), "path=/board;") {
+		t.Errorf("the operator's cookie %s replaces the buyer's", cookie)
+	}
 	s.call("GET", "/admin/products/lamp", "", "Authorization", "Bearer "+got.AccessToken).ok(t)
 }
 
@@ -100,6 +105,19 @@ func TestSandboxSaysWhenTheShopRefusedThePayment(t *testing.T) {
 	}
 }
 
+func TestSandboxShowsBrowsersAPageWhenALinkCannotBeUsed(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	query := sandboxQuery(shop.put("ann", order.PaymentPending), "forged")
+	for method, path := range map[string]string{"GET": "/sandbox/pay?" + query, "POST": "/sandbox/pay"} {
+		a := s.call(method, path, "", "Accept", "text/html,application/xhtml+xml,*/*;q=0.8")
+		if a.StatusCode != 401 || !strings.HasPrefix(a.Header.Get("Content-Type"), "text/html") ||
+			!strings.Contains(string(a.body), "This payment link is not valid.") || strings.Contains(string(a.body), "<form") {
+			t.Errorf("%s: %d %s", method, a.StatusCode, a.body)
+		}
+	}
+}
+
 func TestAmountsAreShownInMajorUnits(t *testing.T) {
 	for want, m := range map[string]order.Money{
 		"49.99 EUR": {Amount: 4999, Currency: "EUR"}, "0.05 EUR": {Amount: 5, Currency: "EUR"}, "500 JPY": {Amount: 500, Currency: "JPY"},
@@ -113,7 +131,7 @@ func TestAmountsAreShownInMajorUnits(t *testing.T) {
 
 func TestPageUsesNothingInline(t *testing.T) {
 	s := serve(t, newShop())
-	for path, kind := range map[string]string{"/": "text/html", "/app.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml"} {
+	for path, kind := range map[string]string{"/": "text/html", "/shop/main.js": "text/javascript", "/style.css": "text/css", "/icon.svg": "image/svg+xml"} {
 		a := s.call("GET", path, "").ok(t)
 		if !strings.HasPrefix(a.Header.Get("Content-Type"), kind) || len(a.body) == 0 {
 			t.Errorf("%s is %s", path, a.Header.Get("Content-Type"))
@@ -126,6 +144,39 @@ func TestPageUsesNothingInline(t *testing.T) {
 		}
 		if path == "/" && (strings.Contains(string(a.body), "<style") || strings.Contains(string(a.body), " style=") || strings.Contains(string(a.body), "<script>")) {
 			t.Error("inline script or style")
+		}
+	}
+}
+
+// TestPageLoadsOnlyItsOwnFiles follows what the page and its modules name.
+func TestPageLoadsOnlyItsOwnFiles(t *testing.T) {
+	s := serve(t, newShop())
+	named := regexp.MustCompile(`(?:src=|href=|from )"([^"#]+\.(?:js|css|svg))"`)
+	seen := map[string]bool{}
+	var follow func(file string)
+	follow = func(file string) {
+		if seen[file] {
+			return
+		}
+		seen[file] = true
+		for _, name := range named.FindAllStringSubmatch(string(s.call("GET", file, "").ok(t).body), -1) {
+			base := url.URL{Path: file}
+			next, err := base.Parse(name[1])
+			if err != nil || next.Host != "" {
+				t.Errorf("%s names %s", file, name[1])
+				continue
+			}
+			follow(next.Path)
+		}
+	}
+	follow("/")
+	modules, err := files.ReadDir("web/shop")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, module := range modules {
+		if !seen["/shop/"+module.Name()] {
+			t.Errorf("nothing imports %s", module.Name())
 		}
 	}
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"embed"
 	"encoding/base64"
@@ -24,22 +25,35 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // pages serves the demo page and the description of the API.
 func (s *Server) pages() {
 	s.asset("/", "web/index.html", "text/html; charset=utf-8")
-	s.asset("/app.js", "web/app.js", "text/javascript; charset=utf-8")
 	s.asset("/style.css", "web/style.css", "text/css; charset=utf-8")
 	s.asset("/icon.svg", "web/icon.svg", "image/svg+xml")
 	s.asset("/openapi.yaml", "openapi.yaml", "application/yaml")
+	s.asset("/board", "web/board.html", "text/html; charset=utf-8")
+	s.asset("/board.css", "web/board.css", "text/css; charset=utf-8")
+	s.folder("shop")
+	s.folder("board")
+	s.folder("vendor/uplot")
+	s.docs()
+}
+
+// folder serves every file of an embedded folder of web under its own path.
+func (s *Server) folder(name string) {
+	entries, err := files.ReadDir("web/" + name)
+	if err != nil {
+		panic(fmt.Sprintf("%s is not embedded: %v", name, err)) // a mistake of the build
+	}
+	types := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
+	for _, entry := range entries {
+		file := name + "/" + entry.Name()
+		s.asset("/"+file, "web/"+file, cmp.Or(types[path.Ext(file)], "text/plain; charset=utf-8"))
+	}
 }
 
 // asset serves an embedded file. Browsers ask each time and mostly get a 304,
 // so a new version shows at once.
 func (s *Server) asset(route, name, contentType string) {
-	content, err := files.ReadFile(name)
-	if err != nil {
-		panic(fmt.Sprintf("%s is not embedded: %v", path.Base(name), err)) // a mistake of the build
-	}
-	sum := sha256.Sum256(content)
-	tag := `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
-	s.app.Get(route, func(c *fiber.Ctx) error {
+	content, tag := embedded(name)
+	s.router.Page(route, func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, tag)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Set(fiber.HeaderContentSecurityPolicy, pagePolicy)
@@ -49,6 +63,16 @@ func (s *Server) asset(route, name, contentType string) {
 		c.Set(fiber.HeaderContentType, contentType)
 		return c.Send(content)
 	})
+}
+
+// embedded returns a file of the binary and its entity tag.
+func embedded(name string) (content []byte, tag string) {
+	content, err := files.ReadFile(name)
+	if err != nil {
+		panic(fmt.Sprintf("%s is not embedded: %v", path.Base(name), err)) // a mistake of the build
+	}
+	sum := sha256.Sum256(content)
+	return content, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 func renderSandbox(c *fiber.Ctx, view sandboxView) error {

@@ -21,8 +21,10 @@ type sandboxView struct {
 	OrderID string
 	Amount  string
 	Link    url.Values // the signed link's parameters, sent again with the choice
+	Shop    string     // the way back, to the order where there is one
+	Title   string     // of the outcome
 	Outcome string     // what became of the choice; empty before it
-	Failed  bool
+	Failed  bool       // the shop has no payment
 }
 
 // sandboxPage answers GET /sandbox/pay, where the signed link of an order's
@@ -30,7 +32,7 @@ type sandboxView struct {
 func (s *Server) sandboxPage(c *fiber.Ctx) error {
 	view, _, err := s.sandboxLink(string(c.Context().QueryArgs().QueryString()))
 	if err != nil {
-		return err
+		return s.sandboxProblem(c, err)
 	}
 	return renderSandbox(c, view)
 }
@@ -40,27 +42,39 @@ func (s *Server) sandboxPage(c *fiber.Ctx) error {
 func (s *Server) sandboxPay(c *fiber.Ctx) error {
 	view, p, err := s.sandboxLink(string(c.BodyRaw()))
 	if err != nil {
-		return err
+		return s.sandboxProblem(c, err)
 	}
 	ctx, cancel := s.context()
 	defer cancel()
 	switch choice := view.Link.Get("choice"); choice {
 	case "pay":
-		view.Outcome = "Thank you. The shop has been told of your payment."
+		view.Title, view.Outcome = "Thank you!", view.Amount+" paid, in play money. The shop has been told of your payment."
 		err = s.tell(ctx, p, "payment-success", fiber.Map{"paymentId": p.ID, "amount": p.Money.Amount, "currency": p.Money.Currency})
 	case "decline":
-		view.Outcome = "Payment declined. The shop has been told."
+		view.Title, view.Outcome, view.Failed = "Payment declined", "The shop has been told. It puts the units back on sale.", true
 		err = s.tell(ctx, p, "payment-failure", fiber.Map{"paymentId": p.ID, "reason": "declined in the sandbox"})
 	default:
 		err = order.Invalid("choice", "must be pay or decline")
 	}
 	if order.CodeOf(err) == order.CodeConflict {
-		view.Outcome, view.Failed, err = "The shop did not take the payment.", true, nil
+		view.Title, view.Outcome, view.Failed, err = "Not paid", "The shop did not take the payment.", true, nil
 	}
 	if err != nil {
-		return err
+		return s.sandboxProblem(c, err)
 	}
 	return renderSandbox(c, view)
+}
+
+// sandboxProblem shows err to a buyer as a page, and leaves it a problem for
+// those who do not ask for HTML.
+func (s *Server) sandboxProblem(c *fiber.Ctx, err error) error {
+	if c.Accepts(fiber.MIMEApplicationJSON, fiber.MIMETextHTML) != fiber.MIMETextHTML {
+		return err
+	}
+	e := classify(err)
+	s.report(c.Context(), requestID(c.Context()), e, err)
+	c.Status(kinds[e.Code].status)
+	return renderSandbox(c, sandboxView{Shop: "/", Title: "Not paid", Outcome: e.Message, Failed: true})
 }
 
 // sandboxLink verifies the parameters of a payment link.
@@ -70,7 +84,8 @@ func (s *Server) sandboxLink(query string) (sandboxView, order.Payment, error) {
 		return sandboxView{}, order.Payment{}, order.Errorf(codeBadRequest, "The payment link is damaged.")
 	}
 	p, err := s.deps.Sandbox.Verify(link)
-	return sandboxView{OrderID: p.OrderID.String(), Amount: majorUnits(p.Money), Link: link}, p, err
+	id := p.OrderID.String()
+	return sandboxView{OrderID: id, Amount: majorUnits(p.Money), Link: link, Shop: "/?order=" + id}, p, err
 }
 
 // majorUnits writes an amount in major units: 4999 EUR is "49.99 EUR".

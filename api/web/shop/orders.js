@@ -1,0 +1,141 @@
+// The buyer's orders as this page knows them: pages of GET /orders, kept up to
+// date by progress events. An order never goes back: of two views of it, the
+// one with the greater seq is right.
+
+import { now } from "./clock.js";
+import { call } from "./session.js";
+
+const pageSize = 10;
+const gathering = 150; // milliseconds in which unknown orders share one look
+
+export class Orders {
+  #byId = new Map();
+  #timelines = new Map(); // order id → Map of seq → {seq, status, message, at}
+  #completing = new Set(); // ids of orders whose timeline is being read
+  #gather;
+  #paged = false; // whether cursor says how far was read
+  filter = "";
+  cursor = null; // of the page after those that were read; null: there is none
+
+  // changed(order, previous) is called after each change; with nothing when
+  // many may have changed.
+  constructor(changed) {
+    this.changed = changed;
+  }
+
+  // list is what the filter lets through, newest first: ids sort by creation.
+  get list() {
+    return [...this.#byId.values()]
+      .filter((o) => !this.filter || o.status === this.filter)
+      .sort((a, b) => (a.orderId < b.orderId ? 1 : -1));
+  }
+
+  // loaded is whether anything is known yet.
+  get loaded() {
+    return this.#paged || this.#byId.size > 0;
+  }
+
+  get awaitingPayment() {
+    return [...this.#byId.values()].filter((o) => o.status === "PAYMENT_PENDING").length;
+  }
+
+  get(id) {
+    return this.#byId.get(id);
+  }
+
+  // load reads the newest page, more the one after; find one order.
+  async load() {
+    const { orders, nextCursor } = await this.#page();
+    orders.forEach((o) => this.#keep(o));
+    if (!this.#paged) this.cursor = nextCursor || null;
+    this.#paged = true; // looking again must not forget how far was read
+    this.changed();
+  }
+
+  async choose(filter) {
+    this.filter = filter;
+    this.cursor = null;
+    this.#paged = false;
+    this.changed();
+    await this.load();
+  }
+
+  async more() {
+    const { orders, nextCursor } = await this.#page(this.cursor);
+    orders.forEach((o) => this.#keep(o));
+    this.cursor = nextCursor || null;
+    this.changed();
+  }
+
+  async find(id) {
+    if (!this.#byId.has(id)) this.#keep(await call("GET", `/orders/${id}`));
+    this.changed();
+    return this.#byId.get(id);
+  }
+
+  #page(cursor) {
+    const query = new URLSearchParams({ limit: pageSize });
+    if (this.filter) query.set("status", this.filter);
+    if (cursor) query.set("cursor", cursor);
+    return call("GET", `/orders?${query}`);
+  }
+
+  #keep(order) {
+    const known = this.#byId.get(order.orderId);
+    if (!known || known.seq <= order.seq) this.#byId.set(order.orderId, { ...known, ...order });
+  }
+
+  // add shows an order that was accepted just now, before anything else tells.
+  add({ orderId, status }, { productId, quantity, unitPrice }, currency) {
+    if (!this.#byId.has(orderId)) {
+      const createdAt = new Date(now()).toISOString();
+      this.#timeline(orderId).set(1, { seq: 1, status, at: createdAt });
+      this.#byId.set(orderId, {
+        orderId, status, seq: 1, productId, quantity, unitPrice, amount: unitPrice * quantity, currency, createdAt, updatedAt: createdAt,
+      });
+    }
+    this.changed(this.#byId.get(orderId));
+  }
+
+  // progress takes an event of the stream. One of an order that is not here
+  // (another tab's, say) has the newest page read, once for all of them.
+  progress({ orderId, seq, status, message, reason, paymentUrl, expiresAt, occurredAt }) {
+    const known = this.#byId.get(orderId);
+    if (!known) return this.#gatherUnknown();
+    this.#timeline(orderId).set(seq, { seq, status, message, at: occurredAt });
+    if (seq < known.seq) return;
+    const previous = known.status;
+    Object.assign(known, { seq, status, paymentUrl, expiresAt, updatedAt: occurredAt });
+    if (reason) known.failureReason = reason;
+    this.changed(known, previous);
+  }
+
+  #gatherUnknown() {
+    clearTimeout(this.#gather);
+    this.#gather = setTimeout(() => this.load().catch(() => {}), gathering); // the next connect looks again
+  }
+
+  #timeline(id) {
+    if (!this.#timelines.has(id)) this.#timelines.set(id, new Map());
+    return this.#timelines.get(id);
+  }
+
+  // events are the steps of an order that are known here, in their order.
+  events(id) {
+    return [...this.#timeline(id).values()].sort((a, b) => a.seq - b.seq);
+  }
+
+  // complete reads the steps that the stream did not bring, if there are any.
+  async complete(id) {
+    const order = this.#byId.get(id);
+    if (!order || this.#timeline(id).size >= order.seq || this.#completing.has(id)) return;
+    this.#completing.add(id);
+    try {
+      const { events } = await call("GET", `/orders/${id}/timeline`);
+      for (const event of events) this.#timeline(id).set(event.seq, event);
+    } finally {
+      this.#completing.delete(id);
+    }
+    this.changed(order);
+  }
+}

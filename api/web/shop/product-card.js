@@ -1,0 +1,188 @@
+// One product on the shelf: its price, how many are left, and Buy.
+
+import { drawing } from "./art.js";
+import { until } from "./clock.js";
+import { part, setHidden, setText, setTone, stamp } from "./dom.js";
+import { count, countdown, moment, money } from "./format.js";
+import { attempt, place } from "./purchase.js";
+import { browsing, buyer } from "./session.js";
+import { refused, waiting } from "./words.js";
+
+const few = 10; // units that are worth a warning
+const afterglow = 1500; // milliseconds that Buy stays shut after an order: a double click is one
+
+const badges = {
+  open: ["On sale", "good"], upcoming: ["Soon", "busy"], "sold-out": ["Sold out", "bad"], closed: ["Ended", "off"],
+};
+
+export class ProductCard {
+  #product;
+  #sending = null; // AbortController of the order that is on its way
+  #resting = false;
+
+  // ordered(accepted, body, product) is called with each order that was taken,
+  // and refresh() to read the products anew; it returns a promise.
+  constructor(product, { ordered, refresh }) {
+    this.element = stamp("product-template");
+    this.ordered = ordered;
+    this.refresh = refresh;
+    this.form = this.part("form");
+    this.part("visual").prepend(drawing(product.productId));
+    this.#listen();
+    this.update(product);
+  }
+
+  part(name) {
+    return part(this.element, name);
+  }
+
+  get product() {
+    return this.#product;
+  }
+
+  get quantity() {
+    return this.form.quantity.valueAsNumber || 1;
+  }
+
+  #listen() {
+    this.form.addEventListener("submit", (event) => {
+      event.preventDefault();
+      if (this.#buyable) this.buy();
+    });
+    this.form.addEventListener("input", () => this.render());
+    this.part("less").addEventListener("click", () => this.#step(-1));
+    this.part("more").addEventListener("click", () => this.#step(1));
+    this.part("close").addEventListener("click", () => this.#dismiss());
+  }
+
+  #step(by) {
+    this.form.quantity.value = Math.min(1000, Math.max(1, this.quantity + by));
+    this.render();
+  }
+
+  update(product) {
+    this.#product = product;
+    this.render();
+  }
+
+  // state is the product's at this very second: a sale opens and ends by the
+  // clock, without asking the service.
+  get state() {
+    const { state, startsAt, endsAt, available } = this.#product;
+    if (state === "closed" || (endsAt && until(endsAt) <= 0)) return "closed";
+    if (state === "upcoming" && until(startsAt) <= 0) return available > 0 ? "open" : "sold-out";
+    return state;
+  }
+
+  get #buyable() {
+    return this.state === "open" && buyer() && !this.#sending && !this.#resting;
+  }
+
+  render() {
+    const p = this.#product;
+    const state = this.state;
+    const [badge, tone] = badges[state];
+    this.element.dataset.state = state;
+    setText(this.part("name"), p.name);
+    setText(this.part("badge"), badge);
+    setTone(this.part("badge"), tone);
+    setText(this.part("price"), money(p.unitPrice, p.currency));
+    this.#renderStock(state);
+    setText(this.part("buy"), this.#label(state));
+    // aria-disabled rather than disabled: a button that has the focus keeps it.
+    this.part("buy").setAttribute("aria-disabled", String(!this.#buyable));
+    this.part("quantity-group").setAttribute("aria-label", `Quantity of ${p.name}`);
+    for (const name of ["less", "more"]) this.part(name).disabled = state !== "open" || !buyer();
+    this.form.quantity.disabled = state !== "open" || !buyer();
+  }
+
+  #renderStock(state) {
+    const { available, startsAt, endsAt } = this.#product;
+    const left = available <= few ? `Only ${count(available)} left` : `${count(available)} left`;
+    const lines = {
+      open: endsAt ? `${left} · ends in ${countdown(until(endsAt))}` : left,
+      upcoming: startsAt && `Opens ${moment(startsAt)}`,
+      "sold-out": "None left right now",
+      closed: endsAt && `Ended ${moment(endsAt)}`,
+    };
+    setText(this.part("stock"), lines[state] || "");
+    setTone(this.part("stock"), state === "open" && available <= few ? "warn" : "");
+  }
+
+  #label(state) {
+    if (this.#resting) return "Ordered ✓";
+    if (this.#sending) return "Ordering…";
+    const { unitPrice, currency, startsAt } = this.#product;
+    const labels = {
+      open: browsing() ? "Sign in to buy" : `Buy for ${money(unitPrice * this.quantity, currency)}`,
+      upcoming: startsAt && `Opens in ${countdown(until(startsAt))}`,
+      "sold-out": "Sold out",
+      closed: "Sale ended",
+    };
+    return labels[state] || "";
+  }
+
+  buy() {
+    const { productId, unitPrice } = this.#product;
+    return this.send(attempt({ productId, quantity: this.quantity, unitPrice }));
+  }
+
+  // send sees an attempt through; it is also called for one that a reload
+  // interrupted.
+  async send(made) {
+    this.#sending = new AbortController();
+    this.#dismiss();
+    this.render();
+    try {
+      const accepted = await place(made, (problem, seconds) => this.#wait(problem, seconds), this.#sending.signal);
+      this.#dismiss();
+      this.#rest();
+      this.form.reset();
+      this.ordered(accepted, made.body, this.#product);
+    } catch (problem) {
+      if (this.#sending.signal.aborted) this.#note("Stopped", "Should the order have got through, it is among your orders.");
+      else await this.#refuse(problem, made.body);
+    } finally {
+      this.#sending = null;
+      this.render();
+    }
+  }
+
+  #rest() {
+    this.#resting = true;
+    setTimeout(() => {
+      this.#resting = false;
+      this.render();
+    }, afterglow);
+  }
+
+  #wait(problem, seconds) {
+    const [title, text] = waiting(problem, seconds);
+    this.#note(title, text, "Stop trying", () => this.#sending?.abort());
+  }
+
+  async #refuse(problem, { quantity, unitPrice }) {
+    await this.refresh();
+    const [title, text] = refused(problem, this.#product, quantity);
+    const dearer = problem.code === "price-changed" && this.#product.unitPrice !== unitPrice;
+    if (!dearer) return this.#note(title, text);
+    this.#note(title, text, `Buy for ${money(this.#product.unitPrice * quantity, this.#product.currency)}`, () => this.buy());
+  }
+
+  // note lies over the picture, so that nothing moves when it appears.
+  #note(title, text, label, act) {
+    setText(this.part("note-title"), title);
+    setText(this.part("note-text"), text);
+    const action = this.part("note-action");
+    setText(action, label || "");
+    setHidden(action, !label);
+    action.onclick = act || null;
+    setHidden(this.part("close"), label === "Stop trying");
+    setHidden(this.part("note"), false);
+  }
+
+  #dismiss() {
+    if (this.part("note").contains(document.activeElement)) this.part("buy").focus();
+    setHidden(this.part("note"), true);
+  }
+}

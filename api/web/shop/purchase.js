@@ -1,0 +1,66 @@
+// Sending an order so that it is one order, however often it is sent.
+//
+// An attempt is a body and the Idempotency-Key it is sent with. It is written
+// down before it is sent and struck out when its fate is known, so that a
+// retry, a second click and a reload all send the same key again.
+
+import { pause, patience } from "./api.js";
+import { buyer, call } from "./session.js";
+
+const store = "shop.attempts"; // sessionStorage: this tab only
+const life = 120_000; // milliseconds; nobody expects an older click to buy still
+
+const read = () => (JSON.parse(sessionStorage.getItem(store)) || [])
+  .filter((a) => a.userId === buyer() && Date.now() - a.at < life);
+const write = (attempts) => sessionStorage.setItem(store, JSON.stringify(attempts));
+
+const randomKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
+
+const same = (a, b) => a.productId === b.productId && a.quantity === b.quantity && a.unitPrice === b.unitPrice;
+
+// attempt returns the unfinished one for body, or else a new one.
+export function attempt(body) {
+  const known = read().find((a) => same(a.body, body));
+  if (known) return known;
+  const made = { key: randomKey(), body, userId: buyer(), at: Date.now() };
+  write([...read(), made]);
+  return made;
+}
+
+// unfinished are the attempts that a reload interrupted.
+export const unfinished = () => read().filter((a) => !a.stopped);
+
+const finish = ({ key }) => write(read().filter((a) => a.key !== key));
+
+// stop keeps the key: should the buyer press Buy once more, it may be that the
+// order was taken before.
+const stop = ({ key }) => write(read().map((a) => (a.key === key ? { ...a, stopped: true } : a)));
+
+// place sends an attempt until it is answered with an order, which it returns,
+// or refused for good: then it throws the Problem. Meanwhile it calls
+// waiting(problem, seconds) once a second. Aborting signal ends it.
+export async function place(made, waiting, signal) {
+  signal.addEventListener("abort", () => stop(made), { once: true });
+  for (let failures = 0; ; failures++) {
+    try {
+      const accepted = await call("POST", "/orders", { body: made.body, headers: { "Idempotency-Key": made.key }, signal });
+      finish(made);
+      return accepted;
+    } catch (problem) {
+      if (problem.settled) finish(made);
+      if (!problem.passing) throw problem;
+      await sitOut(problem, patience(problem, failures), waiting, signal);
+    }
+  }
+}
+
+async function sitOut(problem, milliseconds, waiting, signal) {
+  const end = Date.now() + milliseconds;
+  for (let left = milliseconds; left > 50; left = end - Date.now()) {
+    waiting(problem, Math.ceil(left / 1000));
+    const offline = !navigator.onLine;
+    await pause(Math.min(left, 1000), signal);
+    if (offline && navigator.onLine) break; // back again: no reason to wait on
+  }
+  waiting(problem, 0);
+}
