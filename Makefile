@@ -5,7 +5,7 @@ VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
 STACK := bin/devstack
 
 .DEFAULT_GOAL := help
-.PHONY: help build run test test-unit test-e2e test-real soak lint fuzz clean
+.PHONY: help build run demo docs test test-unit test-e2e test-real soak lint fuzz clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -15,6 +15,9 @@ build: ## compile bin/order-service and bin/devstack
 
 run: build ## start everything on http://127.0.0.1:8080; data stays in .data
 	@$(STACK) --data .data --demo -- bin/order-service --role=all
+
+demo: build ## as run, with a simulated sale: watch the shop, and the board on /board
+	@$(STACK) --data .data --demo --sale -- bin/order-service --role=all
 
 test: test-unit test-e2e ## all tests, on real servers that are started for them
 
@@ -38,6 +41,9 @@ lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	go vet -tags failpoints ./... && $(STATICCHECK) -tags failpoints ./...
 	cd devstack && go vet ./... && $(STATICCHECK) ./... && go mod tidy -diff
 	go test -run TestFoldersImportOnlyWhatTheirJobAllows .
+
+docs: ## write docs/configuration.md anew from config/config.go
+	go generate ./config
 
 fuzz: ## a minute for each parser of untrusted bytes
 	go test -run '^$$' -fuzz FuzzDecodeReservation -fuzztime 1m ./bus

@@ -4,16 +4,9 @@
 package config
 
 import (
-	"errors"
 	"fmt"
-	"net"
-	"net/url"
-	"reflect"
 	"slices"
-	"strings"
 	"time"
-
-	"github.com/caarlos0/env/v11"
 )
 
 // Role is which half of the service a process runs.
@@ -61,142 +54,68 @@ func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 // Off is the ADMIN_ADDR of a process without an admin listener.
 const Off = "off"
 
-// Config is everything the environment decides. The tags name the variable
-// and its default; the comment says what it means.
+//go:generate go test -count=1 -run TestReferenceTellsOfEveryVariable . -write
+
+// Config is everything the environment decides. The tags name the variable, its
+// default and, where only one role reads it, that role; the comment behind says
+// what it means, and the comment above begins a section. docs/configuration.md
+// is made of them by go generate.
 type Config struct {
-	Role        Role     `env:"ROLE" envDefault:"all"`                  // api, worker or all
-	HTTPAddr    string   `env:"HTTP_ADDR" envDefault:":8080"`           // where buyers are served
-	PublicURL   string   `env:"PUBLIC_URL"`                             // how browsers reach the service; derived from HTTP_ADDR when empty
-	CORSOrigins []string `env:"CORS_ORIGINS"`                           // origins of other sites' pages that may call the API
-	AdminAddr   string   `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"` // pprof, for operators only; off is none
-	LogLevel    string   `env:"LOG_LEVEL" envDefault:"info"`            // trace, debug, info, warn or error
-	LogFormat   string   `env:"LOG_FORMAT" envDefault:"json"`           // json or console
-	AllowDemo   bool     `env:"ALLOW_DEMO" envDefault:"false"`          // permit DEV_LOGIN and PAYMENT_SANDBOX on a public address
-	DevLogin    bool     `env:"DEV_LOGIN" envDefault:"false"`           // /dev/login mints demo tokens
+	// The process
+	Role          Role          `env:"ROLE" envDefault:"all"`                     // what the process runs: `api`, `worker` or `all`; `--role` overrides it
+	HTTPAddr      string        `env:"HTTP_ADDR" envDefault:":8080"`              // where the API, or a worker's `/livez` and `/readyz`, are served
+	PublicURL     string        `env:"PUBLIC_URL"`                                // how browsers reach the service; made of `HTTP_ADDR` when empty
+	CORSOrigins   []string      `env:"CORS_ORIGINS" role:"api"`                   // origins of other sites' pages that may call the API
+	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`    // where operators find pprof and metrics; `off` is nowhere
+	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"1s" role:"api"` // how long an api that was told to stop serves on while `/readyz` sends its balancer elsewhere; at most 8s
+	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`               // `trace`, `debug`, `info`, `warn` or `error`
+	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`              // `json` or `console`
+	AllowDemo     bool          `env:"ALLOW_DEMO" envDefault:"false"`             // permits `DEV_LOGIN` and `PAYMENT_SANDBOX` on an address that is not loopback
+	DevLogin      bool          `env:"DEV_LOGIN" envDefault:"false" role:"api"`   // `POST /dev/login` gives anyone a token, also ROLE_ADMIN's
 
-	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"1s"` // after SIGTERM an api says on /readyz that it leaves, and serves on for so long; at most 8s
+	// Postgres and Redis
+	DatabaseURL Secret `env:"DATABASE_URL"`                                    // libpq URL of the database; always needed
+	RedisURL    Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0"` // `redis://` or `rediss://` (TLS); a Redis Cluster with its other nodes as `addr=host:port` parameters
 
-	DatabaseURL Secret `env:"DATABASE_URL"`                                    // libpq URL
-	RedisURL    Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0"` // redis:// or rediss://
+	// Kafka
+	KafkaBootstrap   []string `env:"KAFKA_BOOTSTRAP" envDefault:"localhost:9092"`                     // brokers, as host:port
+	TopicReservation string   `env:"KAFKA_TOPIC_ORDER_RESERVATIONS" envDefault:"orders.reservations"` // topic that starts sagas; its dead letters are in the one with `.dlq` behind
+	TopicCreated     string   `env:"KAFKA_TOPIC_ORDER_CREATED" envDefault:"orders.created"`           // topic that tells other services of orders
+	TopicProgress    string   `env:"KAFKA_TOPIC_ORDER_PROGRESS" envDefault:"order.progress"`          // topic of every change of an order's status
+	KafkaGroup       string   `env:"KAFKA_CONSUMER_GROUP" envDefault:"order-saga" role:"worker"`      // consumer group that the workers share
+	KafkaReplication int16    `env:"KAFKA_REPLICATION" envDefault:"-1"`                               // replicas of the topics that the service creates; -1 is the broker's default
+	KafkaTLS         bool     `env:"KAFKA_TLS" envDefault:"false"`                                    // connect with TLS
+	KafkaTLSCA       string   `env:"KAFKA_TLS_CA"`                                                    // PEM file of authorities; empty trusts the system's
+	KafkaSASL        string   `env:"KAFKA_SASL_MECHANISM"`                                            // `PLAIN`, `SCRAM-SHA-256` or `SCRAM-SHA-512`; empty is none
+	KafkaUsername    string   `env:"KAFKA_USERNAME"`                                                  // needed with `KAFKA_SASL_MECHANISM`
+	KafkaPassword    Secret   `env:"KAFKA_PASSWORD"`                                                  // of `KAFKA_USERNAME`
 
-	KafkaBootstrap   []string `env:"KAFKA_BOOTSTRAP" envDefault:"localhost:9092"`
-	TopicReservation string   `env:"KAFKA_TOPIC_ORDER_RESERVATIONS" envDefault:"orders.reservations"`
-	TopicCreated     string   `env:"KAFKA_TOPIC_ORDER_CREATED" envDefault:"orders.created"`
-	TopicProgress    string   `env:"KAFKA_TOPIC_ORDER_PROGRESS" envDefault:"order.progress"`
-	KafkaGroup       string   `env:"KAFKA_CONSUMER_GROUP" envDefault:"order-saga"`
-	KafkaReplication int16    `env:"KAFKA_REPLICATION" envDefault:"-1"` // of topics the service creates; -1 is the broker's default
-	KafkaTLS         bool     `env:"KAFKA_TLS" envDefault:"false"`
-	KafkaTLSCA       string   `env:"KAFKA_TLS_CA"`         // PEM file; empty trusts the system's authorities
-	KafkaSASL        string   `env:"KAFKA_SASL_MECHANISM"` // PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty is none
-	KafkaUsername    string   `env:"KAFKA_USERNAME"`
-	KafkaPassword    Secret   `env:"KAFKA_PASSWORD"`
+	// Temporal
+	TemporalAddress   string `env:"TEMPORAL_ADDRESS" envDefault:"localhost:7233"`      // frontend, as host:port
+	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"default"`           // must exist, with a retention not shorter than Kafka's
+	TemporalTaskQueue string `env:"TEMPORAL_TASK_QUEUE" envDefault:"ORDER_SAGA_QUEUE"` // task queue that all roles share
+	TemporalTLS       bool   `env:"TEMPORAL_TLS" envDefault:"false"`                   // connect with TLS
+	TemporalTLSCA     string `env:"TEMPORAL_TLS_CA"`                                   // PEM file of authorities; empty trusts the system's
+	TemporalTLSCert   string `env:"TEMPORAL_TLS_CERT"`                                 // PEM file, for mutual TLS; goes with `TEMPORAL_TLS_KEY`
+	TemporalTLSKey    string `env:"TEMPORAL_TLS_KEY"`                                  // PEM file, for mutual TLS
+	TemporalAPIKey    Secret `env:"TEMPORAL_API_KEY"`                                  // sent with every request; wants TLS
 
-	TemporalAddress   string `env:"TEMPORAL_ADDRESS" envDefault:"localhost:7233"`
-	TemporalNamespace string `env:"TEMPORAL_NAMESPACE" envDefault:"default"`
-	TemporalTaskQueue string `env:"TEMPORAL_TASK_QUEUE" envDefault:"ORDER_SAGA_QUEUE"`
-	TemporalTLS       bool   `env:"TEMPORAL_TLS" envDefault:"false"`
-	TemporalTLSCA     string `env:"TEMPORAL_TLS_CA"`   // PEM file
-	TemporalTLSCert   string `env:"TEMPORAL_TLS_CERT"` // PEM file, for mutual TLS
-	TemporalTLSKey    string `env:"TEMPORAL_TLS_KEY"`  // PEM file, for mutual TLS
-	TemporalAPIKey    Secret `env:"TEMPORAL_API_KEY"`
+	// Payments
+	PaymentURL     string        `env:"PAYMENT_URL" role:"worker"`          // the payment provider; needed unless `PAYMENT_SANDBOX`
+	PaymentSandbox bool          `env:"PAYMENT_SANDBOX" envDefault:"false"` // a built-in provider that moves no money, instead of `PAYMENT_URL`
+	WebhookSecrets []Secret      `env:"PAYMENT_WEBHOOK_SECRET"`             // `whsec_` and base64 of 24 random bytes or more; several while rotating; `worker` needs it with the sandbox only
+	PaymentTimeout time.Duration `env:"PAYMENT_TIMEOUT" envDefault:"15m"`   // how long a buyer may take to pay; running orders keep theirs
 
-	PaymentURL     string        `env:"PAYMENT_URL"`                        // the payment provider
-	PaymentSandbox bool          `env:"PAYMENT_SANDBOX" envDefault:"false"` // a built-in provider that moves no money
-	WebhookSecrets []Secret      `env:"PAYMENT_WEBHOOK_SECRET"`             // whsec_… of the webhooks; several while rotating
-	PaymentTimeout time.Duration `env:"PAYMENT_TIMEOUT" envDefault:"15m"`   // how long a buyer may take to pay
+	// Intake and streams
+	IntakeBudget    time.Duration `env:"INTAKE_BUDGET" envDefault:"20ms" role:"api"`          // an order that would wait longer for a writer is refused at once
+	RateLimitUser   float64       `env:"RATE_LIMIT_USER_RPS" envDefault:"20" role:"api"`      // orders a second, for each user and process; 0 is no limit
+	RateLimitGlobal float64       `env:"RATE_LIMIT_GLOBAL_RPS" envDefault:"0" role:"api"`     // orders a second, for the process; 0 is no limit
+	SSEMaxStreams   int           `env:"SSE_MAX_STREAMS" envDefault:"50000" role:"api"`       // event streams open at once, for the process
+	SSEMaxPerUser   int           `env:"SSE_MAX_STREAMS_PER_USER" envDefault:"10" role:"api"` // event streams open at once, for each user and process
 
-	IntakeBudget    time.Duration `env:"INTAKE_BUDGET" envDefault:"20ms"`      // an order that would wait longer is refused at once
-	RateLimitUser   float64       `env:"RATE_LIMIT_USER_RPS" envDefault:"20"`  // orders per second, user and process; 0 is off
-	RateLimitGlobal float64       `env:"RATE_LIMIT_GLOBAL_RPS" envDefault:"0"` // orders per second and process; 0 is off
-	SSEMaxStreams   int           `env:"SSE_MAX_STREAMS" envDefault:"50000"`
-	SSEMaxPerUser   int           `env:"SSE_MAX_STREAMS_PER_USER" envDefault:"10"`
-
-	JWTSecret   Secret `env:"JWT_SECRET"`   // HS256, at least 32 bytes
-	JWTJWKSURL  string `env:"JWT_JWKS_URL"` // RS256, ES256 or EdDSA keys
-	JWTIssuer   string `env:"JWT_ISSUER" envDefault:"limitedcart-auth"`
-	JWTAudience string `env:"JWT_AUDIENCE"` // empty: not checked
-}
-
-// Problems is every reason why a configuration cannot be used, one line each,
-// each naming its variable.
-type Problems []string
-
-// Error returns the problems, a line each.
-func (p Problems) Error() string { return strings.Join(p, "\n") }
-
-// Load reads environ (as os.Environ gives it) and checks what every use of the
-// binary needs. A role that is not empty overrides ROLE. The error is Problems.
-func Load(environ []string, role string) (Config, error) {
-	values := env.ToMap(environ)
-	if role != "" {
-		values["ROLE"] = role
-	}
-	var c Config
-	problems := parse(&c, values)
-	if c.DatabaseURL == "" {
-		problems = append(problems, "DATABASE_URL is missing: the libpq URL of the Postgres database")
-	}
-	if len(problems) > 0 {
-		return Config{}, problems
-	}
-	if c.PublicURL == "" {
-		c.PublicURL = "http://" + browsable(c.HTTPAddr)
-	}
-	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
-	return c, nil
-}
-
-func parse(c *Config, values map[string]string) Problems {
-	err := env.ParseWithOptions(c, env.Options{Environment: values})
-	if err == nil {
-		return nil
-	}
-	aggregate, ok := errors.AsType[env.AggregateError](err)
-	if !ok {
-		return Problems{err.Error()}
-	}
-	var problems Problems
-	for _, err := range aggregate.Errors {
-		if parse, ok := errors.AsType[env.ParseError](err); ok {
-			problems = append(problems, fmt.Sprintf("%s cannot be read: %v", variable(parse.Name), parse.Err))
-			continue
-		}
-		problems = append(problems, err.Error())
-	}
-	return problems
-}
-
-// variable names the environment variable behind a field of Config.
-func variable(field string) string {
-	if f, ok := reflect.TypeFor[Config]().FieldByName(field); ok {
-		return f.Tag.Get("env")
-	}
-	return field
-}
-
-// browsable turns a listen address into one a browser can open.
-func browsable(addr string) string {
-	host, port, err := net.SplitHostPort(addr)
-	if err != nil {
-		return addr
-	}
-	if ip := net.ParseIP(host); host == "" || ip != nil && ip.IsUnspecified() {
-		host = "localhost"
-	}
-	return net.JoinHostPort(host, port)
-}
-
-// loopback reports whether a listener on addr is reachable from this machine only.
-func loopback(addr string) bool {
-	host, _, err := net.SplitHostPort(addr)
-	if err != nil {
-		return false
-	}
-	ip := net.ParseIP(host)
-	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func httpURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
+	// Tokens
+	JWTSecret   Secret `env:"JWT_SECRET" role:"api"`                               // HS256 key of at least 32 bytes; either this or `JWT_JWKS_URL` is needed
+	JWTJWKSURL  string `env:"JWT_JWKS_URL" role:"api"`                             // where RS256, ES256 or EdDSA keys are found
+	JWTIssuer   string `env:"JWT_ISSUER" envDefault:"limitedcart-auth" role:"api"` // the `iss` that tokens must have
+	JWTAudience string `env:"JWT_AUDIENCE" role:"api"`                             // the `aud` that tokens must have; empty is not checked
 }

@@ -1,44 +1,44 @@
 package main
 
 import (
-	"bytes"
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"net"
 	"net/http"
 	"time"
 
+	"order-service/devstack/sale"
 	"order-service/devstack/token"
 )
 
 const (
-	demoAddr  = "127.0.0.1:8080"
-	demoToken = 24 * time.Hour // how long the printed token is good for
+	demoAddr    = "127.0.0.1:8080"
+	demoToken   = 24 * time.Hour // how long the printed token is good for
+	saleTimeout = "2m"           // PAYMENT_TIMEOUT, so that those who do not pay are seen to lose their units
 )
-
-// product is a body of PUT /admin/products/{id}; prices are in cents.
-type product struct {
-	ID           string `json:"-"`
-	Name         string `json:"name"`
-	UnitPrice    int64  `json:"unitPrice"`
-	Currency     string `json:"currency"`
-	Stock        int64  `json:"stock"`
-	PerUserLimit int    `json:"perUserLimit,omitempty"`
-}
 
 // demoProducts are one for each thing worth trying: a sale with a limit for
 // every buyer, one that sells out at once, and one that does not.
-var demoProducts = []product{
+var demoProducts = []sale.Product{
 	{ID: "sneaker", Name: "Aurora sneaker, limited edition", UnitPrice: 18_900, Currency: "EUR", Stock: 200, PerUserLimit: 2},
 	{ID: "console", Name: "Orbit game console", UnitPrice: 49_900, Currency: "EUR", Stock: 25, PerUserLimit: 1},
 	{ID: "ticket", Name: "Front row ticket", UnitPrice: 12_000, Currency: "EUR", Stock: 3},
 	{ID: "poster", Name: "Tour poster", UnitPrice: 1_500, Currency: "EUR", Stock: 10_000},
 }
 
-// demo waits for the service, puts the demo products in and prints how to try
-// it. It gives up when ctx ends, as it does with the command.
+// demoDrop is what the simulated sale is about: a third of those who come for
+// the opening can have one.
+func demoDrop(buyers buyers) sale.Product {
+	return sale.Product{
+		ID: "jacket", Name: "Comet jacket, the drop", UnitPrice: 24_900, Currency: "EUR",
+		Stock: max(int64(buyers)/3, 1), PerUserLimit: 1,
+	}
+}
+
+// demo waits for the service, puts the demo products in, prints how to try it
+// and, where one is asked for, plays a sale. It ends when ctx does, as that does
+// with the command.
 func (s *stack) demo(ctx context.Context, stdout io.Writer) {
 	d := demonstration{base: s.env["PUBLIC_URL"], secret: s.env["JWT_SECRET"]}
 	if err := d.prepare(ctx); err != nil {
@@ -48,6 +48,18 @@ func (s *stack) demo(ctx context.Context, stdout io.Writer) {
 		return
 	}
 	d.print(stdout, s.env["TEMPORAL_UI"])
+	if s.opts.sale > 0 {
+		s.playSale(ctx, d, stdout)
+	}
+}
+
+func (s *stack) playSale(ctx context.Context, d demonstration, stdout io.Writer) {
+	_, err := sale.Run(ctx, sale.Config{
+		URL: d.base, Secret: d.secret, Products: demoProducts, Drop: demoDrop(s.opts.sale), Buyers: int(s.opts.sale), Out: stdout,
+	})
+	if err != nil && ctx.Err() == nil {
+		s.log.Error().Err(err).Msg("the sale could not begin")
+	}
 }
 
 // demoEnvironment sets what the service needs for a demonstration and the
@@ -57,10 +69,14 @@ func (s *stack) demoEnvironment() error {
 	if err != nil {
 		return err
 	}
-	for name, value := range map[string]string{
-		"HTTP_ADDR": demoAddr, "PAYMENT_SANDBOX": "true", "DEV_LOGIN": "true", "LOG_FORMAT": "console",
+	defaults := map[string]string{
+		"HTTP_ADDR": demoAddr, "PAYMENT_SANDBOX": "true", "DEV_LOGIN": "true", "LOG_FORMAT": "console", "SHUTDOWN_DELAY": "0s",
 		"JWT_SECRET": secrets.JWT, "PAYMENT_WEBHOOK_SECRET": secrets.Webhook,
-	} {
+	}
+	if s.opts.sale > 0 {
+		defaults["PAYMENT_TIMEOUT"] = saleTimeout
+	}
+	for name, value := range defaults {
 		if s.env[name] == "" {
 			s.env[name] = value
 		}
@@ -87,19 +103,10 @@ func (d demonstration) prepare(ctx context.Context) error {
 	if err := d.ready(ctx); err != nil {
 		return err
 	}
+	shelf := sale.NewShelf(d.base, d.secret)
 	for _, p := range demoProducts {
-		status, err := d.admin(ctx, http.MethodGet, p.ID, nil)
-		if err != nil {
+		if err := shelf.Add(ctx, p); err != nil {
 			return err
-		}
-		if status == http.StatusOK {
-			continue
-		}
-		if status, err = d.admin(ctx, http.MethodPut, p.ID, p); err != nil {
-			return err
-		}
-		if status != http.StatusOK {
-			return fmt.Errorf("put product %s: status %d", p.ID, status)
 		}
 	}
 	return nil
@@ -124,20 +131,6 @@ func (d demonstration) ready(ctx context.Context) error {
 	}
 }
 
-func (d demonstration) admin(ctx context.Context, method, productID string, body any) (int, error) {
-	data, err := json.Marshal(body)
-	if err != nil {
-		return 0, err
-	}
-	req, err := http.NewRequestWithContext(ctx, method, d.base+"/admin/products/"+productID, bytes.NewReader(data))
-	if err != nil {
-		return 0, err
-	}
-	req.Header.Set("Authorization", "Bearer "+token.Mint(d.secret, "demo-admin", time.Minute, token.User, token.Admin))
-	req.Header.Set("Content-Type", "application/json")
-	return do(req)
-}
-
 func do(req *http.Request) (int, error) {
 	resp, err := http.DefaultClient.Do(req)
 	if err != nil {
@@ -152,7 +145,8 @@ func (d demonstration) print(out io.Writer, temporalUI string) {
 	fmt.Fprintf(out, `
   order-service is ready on %[1]s
 
-  In a browser      %[1]s
+  The shop          %[1]s
+  Operators' board  %[1]s/board
   Workflows         %[2]s
 
   In a shell

@@ -81,7 +81,7 @@ func TestAddressesOfTheEnvironmentAreLeftAlone(t *testing.T) {
 }
 
 func TestWrongOptionsAreUsageErrors(t *testing.T) {
-	for _, args := range [][]string{{"--bogus"}, {"--temporal=mysql", "--", "true"}, {"--kafka=nats", "--", "true"}, {"--demo"}, {"--redis-port=70000", "--", "true"}} {
+	for _, args := range [][]string{{"--bogus"}, {"--temporal=mysql", "--", "true"}, {"--kafka=nats", "--", "true"}, {"--demo"}, {"--sale", "--", "true"}, {"--demo", "--sale=none", "--", "true"}, {"--redis-port=70000", "--", "true"}} {
 		if code, _, stderr := devstack(t, nil, args...); code != exitUsage || stderr == "" {
 			t.Errorf("%q: exit status %d, want %d with a reason; got %q", args, code, exitUsage, stderr)
 		}

@@ -5,6 +5,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"strconv"
 )
 
 const usage = `devstack runs a command with real backends around it.
@@ -27,6 +28,9 @@ status. Without a COMMAND it prints the addresses and runs until a signal.
   --demo                 set up COMMAND, an order-service, for a demonstration on
                          127.0.0.1:8080: sandbox payments, demo login, generated
                          secrets, a few products; then print how to try it
+  --sale[=N]             with --demo: N simulated buyers, 300 by default, rush in
+                         when a product's sale opens after 20 seconds, and others
+                         come and go until the end; payments are due in 2 minutes
   --postgres-port N  --redis-port N  --kafka-port N
   --temporal-port N  --temporal-ui-port N
                          fixed ports; default: free ones
@@ -55,6 +59,7 @@ type options struct {
 	kafka    string
 	temporal string
 	demo     bool
+	sale     buyers
 	verbose  bool
 	ports    map[string]*int
 	command  []string
@@ -83,6 +88,7 @@ func parse(args []string) (options, error) {
 	set.StringVar(&opts.kafka, "kafka", kafkaFake, "")
 	set.StringVar(&opts.temporal, "temporal", "sqlite", "")
 	set.BoolVar(&opts.demo, "demo", false, "")
+	set.Var(&opts.sale, "sale", "")
 	set.BoolVar(&opts.verbose, "verbose", false, "")
 	for _, name := range []string{portPostgres, portRedis, portKafka, portTemporal, portTemporalUI} {
 		opts.ports[name] = set.Int(name+"-port", 0, "")
@@ -108,10 +114,41 @@ func (o options) check() error {
 	if o.demo && len(o.command) == 0 {
 		return errors.New("--demo needs a COMMAND that runs order-service")
 	}
+	if o.sale > 0 && !o.demo {
+		return errors.New("--sale needs --demo")
+	}
 	for name, port := range o.ports {
 		if *port < 0 || *port > 65535 {
 			return fmt.Errorf("--%s-port=%d is not a port", name, *port)
 		}
 	}
+	return nil
+}
+
+// buyers is how many come to the sale; 0 means that there is none.
+type buyers int
+
+const (
+	someBuyers = 300 // when the option has no number
+	maxBuyers  = 10_000
+)
+
+// IsBoolFlag lets the option stand without a number.
+func (*buyers) IsBoolFlag() bool { return true }
+
+// String returns the number.
+func (n *buyers) String() string { return strconv.Itoa(int(*n)) }
+
+// Set parses the number; flag says "true" where there is none.
+func (n *buyers) Set(text string) error {
+	if text == "true" {
+		*n = someBuyers
+		return nil
+	}
+	number, err := strconv.Atoi(text)
+	if err != nil || number < 1 || number > maxBuyers {
+		return fmt.Errorf("not a number from 1 to %d", maxBuyers)
+	}
+	*n = buyers(number)
 	return nil
 }
