@@ -121,7 +121,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 	opts := client.StartWorkflowOptions{
 		ID: refundWorkflowID(p.ID), TaskQueue: c.cfg.TaskQueue, WorkflowIDReusePolicy: reuse,
 	}
-	return c.start(ctx, opts, RefundWorkflow, Refund{Payment: p, Reason: "order " + p.OrderID.String() + " has ended"})
+	return c.start(ctx, opts, RefundWorkflow, refundOf(p))
 }
 
 // Running reports whether a saga drives the order now. One that has ended,

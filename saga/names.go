@@ -39,6 +39,12 @@ type Refund struct {
 	Reason  string // passed on to the provider
 }
 
+// refundOf is the same for a payment whoever starts its refund: a provider may
+// refuse an idempotency key that comes back with another request.
+func refundOf(p order.Payment) Refund {
+	return Refund{Payment: p, Reason: "not applied to order " + p.OrderID.String()}
+}
+
 // reuse lets a workflow that failed or was terminated be started again, or its
 // order would never end and its payment never be given back. One that completed
 // or still runs is not started again: it is the same one.

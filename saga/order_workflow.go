@@ -237,7 +237,7 @@ func (s *orderSaga) refundUnused(ctx workflow.Context) error {
 }
 
 func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
-	return startRefund(ctx, Refund{Payment: p, Reason: "not applied to order " + s.in.OrderID.String()})
+	return startRefund(ctx, refundOf(p))
 }
 
 // read reads the order anew. Like move it blocks on ctx, which must be the
