@@ -3,12 +3,14 @@ SHELL := /bin/bash
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
 STACK := bin/devstack
+# End-to-end tests wait for windows, leases and outages more than they compute.
+WAITING := -parallel 4
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo docs test test-unit test-e2e test-real soak lint fuzz clean
+.PHONY: help build run demo docs screenshots test test-unit test-e2e test-real soak lint fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile bin/order-service and bin/devstack
 	@VERSION=$(VERSION) scripts/build
@@ -26,14 +28,14 @@ test-unit: build ## the packages' tests with the race detector
 	go test -race -tags failpoints ./failpoint
 
 test-e2e: build ## build and exec the binary, drive it through HTTP only
-	cd devstack && ../$(STACK) -- go test -timeout 12m ./...
+	cd devstack && ../$(STACK) -- go test -timeout 20m $(WAITING) ./...
 
 test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Temporal on it
 	@command -v redis-server >/dev/null || { echo "redis-server is missing (Debian: apt-get install redis-server)" >&2; exit 1; }
-	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m ./...
+	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m $(WAITING) ./...
 
 soak: build ## the end-to-end tests with every fault at every failpoint
-	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h ./e2e/
+	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
 
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
@@ -44,6 +46,9 @@ lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 
 docs: ## write docs/configuration.md anew from config/config.go
 	go generate ./config
+
+screenshots: build ## take the pictures in docs/images anew, of a sale of four minutes
+	cd devstack && SCREENSHOTS=$(CURDIR)/docs/images ../$(STACK) -- go test -count=1 -v -timeout 12m -run '^TestScreenshots$$' ./e2e/
 
 fuzz: ## a minute for each parser of untrusted bytes
 	go test -run '^$$' -fuzz FuzzDecodeReservation -fuzztime 1m ./bus
