@@ -34,7 +34,7 @@ test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Tem
 	@command -v redis-server >/dev/null || { echo "redis-server is missing (Debian: apt-get install redis-server)" >&2; exit 1; }
 	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m $(WAITING) ./...
 
-soak: build ## the end-to-end tests with every fault at every failpoint
+soak: build ## the same with every fault at every failpoint, long outages, 5,000 histories
 	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
 
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
