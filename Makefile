@@ -4,7 +4,7 @@ STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
 STACK := bin/devstack
 # End-to-end tests wait for windows, leases and outages more than they compute.
-WAITING := -parallel 4
+WAITING := -parallel 3
 
 .DEFAULT_GOAL := help
 .PHONY: help build run demo docs screenshots test test-unit test-e2e test-real soak lint fuzz clean
@@ -47,7 +47,7 @@ lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 docs: ## write docs/configuration.md anew from config/config.go
 	go generate ./config
 
-screenshots: build ## take the pictures in docs/images anew, of a sale of four minutes
+screenshots: build ## take the pictures in docs/images anew, of a sale of six minutes
 	cd devstack && SCREENSHOTS=$(CURDIR)/docs/images ../$(STACK) -- go test -count=1 -v -timeout 12m -run '^TestScreenshots$$' ./e2e/
 
 fuzz: ## a minute for each parser of untrusted bytes

@@ -18,8 +18,12 @@ type crowd struct {
 	closed    chan struct{} // when no wave will follow
 }
 
-// crowdEvery is how long after a wave the next one comes.
-const crowdEvery = 700 * time.Millisecond
+// crowdEvery is how long after a wave the next one comes, and crowdAtOnce how
+// many may be there: a slow machine must not be given ever more to do.
+const (
+	crowdEvery  = 700 * time.Millisecond
+	crowdAtOnce = 5
+)
 
 // openDoors lets a crowd in. Its shop has no other orders.
 func (s *shop) openDoors() *crowd {
@@ -28,23 +32,36 @@ func (s *shop) openDoors() *crowd {
 	c := &crowd{shop: s, productID: s.product(1_000_000), closing: make(chan struct{}), closed: make(chan struct{})}
 	go func() {
 		defer close(c.closed)
-		for ; ; c.waves++ {
-			c.wave()
-			select {
-			case <-c.closing:
-				c.waves++
-				return
-			case <-time.After(crowdEvery):
-			}
+		room := make(chan struct{}, crowdAtOnce)
+		for !c.over() {
+			room <- struct{}{}
+			c.wave(func() { <-room })
+			c.waves++
 		}
 	}()
 	return c
 }
 
-func (c *crowd) wave() {
+// over waits for the time of the next wave, and reports whether there is none.
+// The first one comes at once.
+func (c *crowd) over() bool {
+	if c.waves == 0 {
+		return false
+	}
+	select {
+	case <-c.closing:
+		return true
+	case <-time.After(crowdEvery):
+		return false
+	}
+}
+
+// wave lets a buyer of each fate in, and calls gone when all have left.
+func (c *crowd) wave(gone func()) {
+	var wave sync.WaitGroup
 	for name, fate := range fates {
 		name := fmt.Sprintf("wave-%d-%s", c.waves, name)
-		c.buyers.Go(func() {
+		wave.Go(func() {
 			c.shop.t.Run(name, func(t *testing.T) {
 				mine := *c.shop // with this buyer's t
 				mine.t = t
@@ -52,6 +69,7 @@ func (c *crowd) wave() {
 			})
 		})
 	}
+	c.buyers.Go(func() { wave.Wait(); gone() })
 }
 
 // settle sends a last wave home, and fails the test unless every buyer got
