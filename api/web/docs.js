@@ -36,11 +36,19 @@ function entry(name, target) {
   return item
 }
 
+// Swagger UI leaves its choice of servers without a name for screen readers.
+function nameServers() {
+  document.getElementById('servers')?.setAttribute('aria-label', 'Server')
+}
+
 SwaggerUIBundle({
   url: '/openapi.yaml',
   dom_id: '#docs',
   deepLinking: true,
   defaultModelsExpandDepth: 0,
   validatorUrl: null, // else the description is sent to swagger.io
-  onComplete: listContents,
+  onComplete: () => {
+    listContents()
+    nameServers()
+  },
 })

@@ -26,6 +26,8 @@ var suite struct {
 	binary string
 	faulty func() (string, error) // builds, at its first call, a binary with failpoints
 
+	browser browser
+
 	mu     sync.Mutex
 	book   *ports.Book
 	listen int // ports given out
@@ -49,6 +51,7 @@ func prepare(m *testing.M) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	defer suite.browser.close()
 	suite.faulty = sync.OnceValues(func() (string, error) { return build(dir, "-tags=failpoints") })
 	if suite.book, err = ports.Open(""); err != nil {
 		fmt.Fprintln(os.Stderr, err)
