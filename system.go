@@ -13,6 +13,7 @@ const (
 	readTimeout = 900 * time.Millisecond // of one reading
 	readEvery   = 500 * time.Millisecond // at most, however many ask
 	readRarely  = 10 * time.Second       // at least, when somebody asks
+	readAgain   = 2 * time.Second        // after one that failed
 	readShare   = 20                     // a reading may take one in so many seconds
 )
 
@@ -70,7 +71,10 @@ func (r *reading[T]) get(ctx context.Context) (value T, err error) {
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	r.value, r.err = r.read(ctx)
-	pause := time.Since(begun) * readShare
-	r.until = time.Now().Add(min(max(pause, readEvery), readRarely))
+	pause := min(max(time.Since(begun)*readShare, readEvery), readRarely)
+	if r.err != nil {
+		pause = readAgain
+	}
+	r.until = time.Now().Add(pause)
 	return r.value, r.err
 }

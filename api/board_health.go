@@ -86,13 +86,14 @@ func age(format string) func(float64) string {
 // judge applies the rules.
 func judge(f boardFigures) boardHealth {
 	var critical, warning []string
-	for _, check := range f.unanswered() {
+	for _, check := range f.away {
 		if check.Required {
 			critical = append(critical, doesNotAnswer(check.Name))
 		} else {
 			warning = append(warning, doesNotAnswer(check.Name))
 		}
 	}
+	warning = append(warning, f.unread()...)
 	for _, rule := range boardRules {
 		switch v := rule.figure(f); {
 		case rule.critical > 0 && v > rule.critical:
@@ -111,22 +112,19 @@ func judge(f boardFigures) boardHealth {
 	return health
 }
 
-// unanswered are the backends that failed their check, or could not be read
-// although they passed it.
-func (f boardFigures) unanswered() []Check {
-	away := slices.Clone(f.away)
-	add := func(name string) {
-		if !slices.ContainsFunc(away, func(c Check) bool { return c.Name == name }) {
-			away = append(away, Check{Name: name})
-		}
+// unread says which figures are missing although their backend passed its
+// check: it is too busy to be watched.
+func (f boardFigures) unread() (reasons []string) {
+	away := func(name string) bool {
+		return slices.ContainsFunc(f.away, func(c Check) bool { return c.Name == name })
 	}
-	if f.overview == nil {
-		add("postgres")
+	if f.overview == nil && !away("postgres") {
+		reasons = append(reasons, "Postgres is too slow to be watched: the figures of orders and stock are missing.")
 	}
-	if f.lag == nil {
-		add("kafka")
+	if f.lag == nil && !away("kafka") {
+		reasons = append(reasons, "Kafka is too slow to be watched, or refuses to be: the consumer lag is missing.")
 	}
-	return away
+	return reasons
 }
 
 func doesNotAnswer(name string) string {

@@ -34,7 +34,7 @@ func TestHealthIsDecidedByTheWorstFigure(t *testing.T) {
 		"no Postgres":             {func(f *boardFigures) { f.away = []Check{{"postgres", true, nil}} }, levelCritical, "Postgres does not answer"},
 		"no Kafka, can do so":     {func(f *boardFigures) { f.away = []Check{{"kafka", false, nil}} }, levelWarning, "Kafka does not answer"},
 		"no Kafka, cannot do so":  {func(f *boardFigures) { f.away = []Check{{"kafka", true, nil}} }, levelCritical, "Kafka does not answer"},
-		"orders that are no read": {func(f *boardFigures) { f.overview = nil }, levelWarning, "Postgres does not answer"},
+		"orders that are no read": {func(f *boardFigures) { f.overview = nil }, levelWarning, "Postgres is too slow to be watched"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			f := healthy()

@@ -3,10 +3,12 @@ package api
 import (
 	"bytes"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"math/rand/v2"
 	"net"
+	"runtime/debug"
 	"sync"
 	"time"
 
@@ -38,10 +40,13 @@ type board struct {
 	closed    bool
 	gathering bool
 	watchers  map[*boardWatcher]struct{}
-	points    []encodedPoint // oldest first, at most boardHistory
+	points    []pastPoint // oldest first, at most boardHistory
+	newest    []byte      // the frame of the last one
 }
 
-type encodedPoint struct {
+// pastPoint is a point without what no chart shows: five minutes of every
+// product would be megabytes.
+type pastPoint struct {
 	at   time.Time
 	json []byte
 }
@@ -80,6 +85,7 @@ func (b *board) refusal() error {
 // serve sends points over conn until the client leaves or is too slow, its
 // token expires, or the board closes. It closes conn.
 func (b *board) serve(conn net.Conn, expires time.Time) {
+	defer b.recover("stream")
 	ctx, cut := context.WithDeadline(b.ctx, expires)
 	context.AfterFunc(ctx, func() { _ = conn.Close() }) // whatever waits on it returns
 	w := &boardWatcher{frames: make(chan []byte, boardBuffer), cut: cut}
@@ -143,9 +149,9 @@ func (b *board) leave(w *boardWatcher) {
 // opening is what a stream begins with: the points that are not too old, and
 // the newest as the present one unless the next is due. The caller holds mu.
 func (b *board) opening(now time.Time) []byte {
-	old, newest := b.points, []encodedPoint(nil)
+	old, newest := b.points, []byte(nil)
 	if last := len(b.points) - 1; last >= 0 && now.Sub(b.points[last].at) < 2*boardEvery {
-		old, newest = b.points[:last], b.points[last:]
+		old, newest = b.points[:last], b.newest
 	}
 	var history [][]byte
 	for _, p := range old {
@@ -156,10 +162,7 @@ func (b *board) opening(now time.Time) []byte {
 	opening := fmt.Appendf(nil, "retry: %d\n\nevent: history\ndata: [", 1000+rand.IntN(3001))
 	opening = append(opening, bytes.Join(history, []byte(","))...)
 	opening = append(opening, "]\n\n"...)
-	for _, p := range newest {
-		opening = append(opening, boardFrame(p.json)...)
-	}
-	return opening
+	return append(opening, newest...)
 }
 
 func boardFrame(json []byte) []byte {
@@ -174,11 +177,25 @@ func (b *board) run() {
 	ticker := time.NewTicker(boardEvery)
 	defer ticker.Stop()
 	for b.watched() {
-		b.publish(b.gather(b.ctx))
+		b.step()
 		select {
 		case <-b.ctx.Done():
 		case <-ticker.C:
 		}
+	}
+}
+
+// step is one point. A panic costs that point: showing figures must not end a
+// process that takes orders.
+func (b *board) step() {
+	defer b.recover("point")
+	b.publish(b.gather(b.ctx))
+}
+
+// recover, deferred, logs a panic.
+func (b *board) recover(of string) {
+	if cause := recover(); cause != nil {
+		b.log.Error().Interface("panic", cause).Bytes("stack", debug.Stack()).Msgf("panic in a %s of the board", of)
 	}
 }
 
@@ -195,17 +212,20 @@ func (b *board) watched() bool {
 // buffer is full is cut off, and its browser comes back.
 func (b *board) publish(p boardPoint) {
 	encoded, err := order.EncodeJSON(p)
-	if err != nil {
+	p.Products = []boardProduct{}
+	past, pastErr := order.EncodeJSON(p)
+	if err = errors.Join(err, pastErr); err != nil {
 		b.log.Error().Err(err).Msg("the board's point cannot be encoded")
 		return
 	}
+	frame := boardFrame(encoded)
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.points = append(b.points, encodedPoint{p.At.Time, encoded})
+	b.newest = frame
+	b.points = append(b.points, pastPoint{p.At.Time, past})
 	if over := len(b.points) - boardHistory; over > 0 {
 		b.points = append(b.points[:0], b.points[over:]...)
 	}
-	frame := boardFrame(encoded)
 	for w := range b.watchers {
 		select {
 		case w.frames <- frame:

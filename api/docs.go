@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"compress/gzip"
 	"io"
+	"sync"
 
 	"github.com/gofiber/fiber/v2"
 )
@@ -17,7 +18,7 @@ const docsPolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 // docs serves openapi.yaml as a page for people.
 func (s *Server) docs() {
 	page, _ := embedded("web/docs.html")
-	s.app.Get("/docs", func(c *fiber.Ctx) error {
+	s.router.Page("/docs", func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderContentSecurityPolicy, docsPolicy)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Set(fiber.HeaderContentType, "text/html; charset=utf-8")
@@ -34,7 +35,8 @@ func (s *Server) docs() {
 // for the rest it is unpacked. Its entity tag is weak, for both mean the same.
 func (s *Server) packed(route, contentType string) {
 	content, tag := embedded("web" + route + ".gz")
-	s.app.Get(route, func(c *fiber.Ctx) error {
+	unpacked := sync.OnceValues(func() ([]byte, error) { return unpack(content) })
+	s.router.Page(route, func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, "W/"+tag)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
 		c.Set(fiber.HeaderVary, fiber.HeaderAcceptEncoding)
@@ -46,7 +48,7 @@ func (s *Server) packed(route, contentType string) {
 			c.Set(fiber.HeaderContentEncoding, "gzip")
 			return c.Send(content)
 		}
-		plain, err := unpack(content)
+		plain, err := unpacked()
 		if err != nil {
 			return err
 		}

@@ -23,7 +23,8 @@ func (b *Bus) Lag(ctx context.Context) (int64, error) {
 	asking.Go(func() (err error) { committed, err = b.committed(ctx); return err })
 	asking.Go(func() (err error) { start, err = b.admin.ListStartOffsets(ctx, topic); return err })
 	asking.Go(func() (err error) { end, err = b.admin.ListEndOffsets(ctx, topic); return err })
-	if err := errors.Join(asking.Wait(), start.Error(), end.Error()); err != nil {
+	err := asking.Wait()
+	if err = errors.Join(err, start.Error(), end.Error()); err != nil {
 		return 0, fmt.Errorf("consumer lag: %w", err)
 	}
 	var lag int64

@@ -82,7 +82,7 @@ type Config struct {
 	TopicReservation string   `env:"KAFKA_TOPIC_ORDER_RESERVATIONS" envDefault:"orders.reservations"` // topic that starts sagas; its dead letters are in the one with `.dlq` behind
 	TopicCreated     string   `env:"KAFKA_TOPIC_ORDER_CREATED" envDefault:"orders.created"`           // topic that tells other services of orders
 	TopicProgress    string   `env:"KAFKA_TOPIC_ORDER_PROGRESS" envDefault:"order.progress"`          // topic of every change of an order's status
-	KafkaGroup       string   `env:"KAFKA_CONSUMER_GROUP" envDefault:"order-saga" role:"worker"`      // consumer group that the workers share
+	KafkaGroup       string   `env:"KAFKA_CONSUMER_GROUP" envDefault:"order-saga"`                    // consumer group that the workers share; every process watches its lag, so it must be the same for all and readable by all
 	KafkaReplication int16    `env:"KAFKA_REPLICATION" envDefault:"-1"`                               // replicas of the topics that the service creates; -1 is the broker's default
 	KafkaTLS         bool     `env:"KAFKA_TLS" envDefault:"false"`                                    // connect with TLS
 	KafkaTLSCA       string   `env:"KAFKA_TLS_CA"`                                                    // PEM file of authorities; empty trusts the system's
