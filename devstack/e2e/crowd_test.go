@@ -42,6 +42,16 @@ func (s *shop) openDoors() *crowd {
 	return c
 }
 
+// saleThrough has trouble come and go in the middle of a sale.
+func (s *shop) saleThrough(trouble func(productID string)) {
+	s.t.Helper()
+	sale := s.openDoors()
+	time.Sleep(2 * crowdEvery)
+	trouble(sale.productID)
+	time.Sleep(2 * crowdEvery)
+	sale.settle()
+}
+
 // over waits for the time of the next wave, and reports whether there is none.
 // The first one comes at once.
 func (c *crowd) over() bool {

@@ -60,14 +60,7 @@ func (s *shop) everyEnd() []orderView {
 // records reads n records of the topic that the variable names.
 func (s *shop) records(variable string, n int) (records []*kgo.Record) {
 	s.t.Helper()
-	client, err := kgo.NewClient(
-		kgo.SeedBrokers(strings.Split(s.env["KAFKA_BOOTSTRAP"], ",")...),
-		kgo.ConsumeTopics(s.env[variable]),
-		kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-	)
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	client := s.reader(s.env[variable])
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()

@@ -229,11 +229,7 @@ func (s *shop) expectPublished() {
 	s.t.Helper()
 	var missing []string
 	s.ask(`SELECT array_agg(concat_ws(' ', order_id, seq, status)) FROM order_events`, &missing)
-	client, err := kgo.NewClient(kgo.SeedBrokers(strings.Split(s.env["KAFKA_BOOTSTRAP"], ",")...),
-		kgo.ConsumeTopics(s.env["KAFKA_TOPIC_ORDER_PROGRESS"]), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	client := s.reader(s.env["KAFKA_TOPIC_ORDER_PROGRESS"])
 	defer client.Close()
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()

@@ -17,13 +17,11 @@ func TestSaleGoesOnWhileKafkaIsDown(t *testing.T) {
 	kafka := newBroker(t)
 	s := newShop(t, "KAFKA_BOOTSTRAP", kafka.address)
 	s.start("all")
-	sale := s.openDoors()
-	time.Sleep(2 * crowdEvery)
-	kafka.stop()
-	time.Sleep(either(5*time.Second, time.Minute))
-	kafka.start()
-	time.Sleep(2 * crowdEvery)
-	sale.settle()
+	s.saleThrough(func(string) {
+		kafka.stop()
+		time.Sleep(either(5*time.Second, time.Minute))
+		kafka.start()
+	})
 }
 
 // Every record of the service's topics comes a second time, a little later, as
@@ -52,8 +50,7 @@ func TestEverythingThatKafkaDeliversTwiceHappensOnce(t *testing.T) {
 func (s *shop) echo() (stop func()) {
 	s.t.Helper()
 	const mark = "echo"
-	client := s.kafka(kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()),
-		kgo.ConsumeTopics(s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"], s.env["KAFKA_TOPIC_ORDER_CREATED"], s.env["KAFKA_TOPIC_ORDER_PROGRESS"]))
+	client := s.reader(s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"], s.env["KAFKA_TOPIC_ORDER_CREATED"], s.env["KAFKA_TOPIC_ORDER_PROGRESS"])
 	ctx, cancel := context.WithCancel(context.Background())
 	done := make(chan struct{})
 	go func() {
@@ -69,6 +66,12 @@ func (s *shop) echo() (stop func()) {
 		}
 	}()
 	return func() { cancel(); <-done; client.Close() }
+}
+
+// reader reads topics from their start; it ends with the test at the latest.
+func (s *shop) reader(topics ...string) *kgo.Client {
+	s.t.Helper()
+	return s.kafka(kgo.ConsumeTopics(topics...), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
 }
 
 // kafka is a client that ends with the test at the latest.
@@ -151,7 +154,7 @@ func TestPoisonRecordsAreSetAsideWhileTheSaleGoesOn(t *testing.T) {
 func (s *shop) expectDeadLetters(n int) {
 	s.t.Helper()
 	topic := s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"]
-	client := s.kafka(kgo.ConsumeTopics(topic+".dlq"), kgo.ConsumeResetOffset(kgo.NewOffset().AtStart()))
+	client := s.reader(topic + ".dlq")
 	ctx, cancel := context.WithTimeout(s.t.Context(), patience)
 	defer cancel()
 	for found := 0; found < n; {

@@ -28,28 +28,24 @@ func TestSaleGoesOnAfterRedisWasDown(t *testing.T) {
 	t.Parallel()
 	s, redis := lineToRedis(t)
 	s.start("all")
-	sale := s.openDoors()
-	time.Sleep(2 * crowdEvery)
-	redis.tear()
-	s.expectRefusedAtOnce(sale.productID)
-	time.Sleep(either(3*time.Second, time.Minute))
-	redis.mend()
-	time.Sleep(2 * crowdEvery)
-	sale.settle()
+	s.saleThrough(func(productID string) {
+		redis.tear()
+		s.expectRefusedAtOnce(productID)
+		time.Sleep(either(3*time.Second, time.Minute))
+		redis.mend()
+	})
 }
 
 func TestSaleGoesOnAfterRedisWasSlow(t *testing.T) {
 	t.Parallel()
 	s, redis := lineToRedis(t)
 	s.start("all")
-	sale := s.openDoors()
-	time.Sleep(2 * crowdEvery)
-	redis.delay(500 * time.Millisecond)
-	s.expectRefusedAtOnce(sale.productID)
-	time.Sleep(either(3*time.Second, time.Minute))
-	redis.delay(0)
-	time.Sleep(2 * crowdEvery)
-	sale.settle()
+	s.saleThrough(func(productID string) {
+		redis.delay(500 * time.Millisecond)
+		s.expectRefusedAtOnce(productID)
+		time.Sleep(either(3*time.Second, time.Minute))
+		redis.delay(0)
+	})
 }
 
 func TestSaleGoesOnWhileRedisIsEmptied(t *testing.T) {

@@ -22,13 +22,11 @@ func TestSaleGoesOnWhileTemporalIsDown(t *testing.T) {
 	temporal := newLine(t, os.Getenv("TEMPORAL_ADDRESS"))
 	s := newShop(t, "TEMPORAL_ADDRESS", temporal.address)
 	s.start("all")
-	sale := s.openDoors()
-	time.Sleep(2 * crowdEvery)
-	temporal.tear()
-	time.Sleep(either(5*time.Second, 2*time.Minute))
-	temporal.mend()
-	time.Sleep(2 * crowdEvery)
-	sale.settle()
+	s.saleThrough(func(string) {
+		temporal.tear()
+		time.Sleep(either(5*time.Second, 2*time.Minute))
+		temporal.mend()
+	})
 }
 
 func TestSaleGoesOnWhileTemporalRefusesToStartWorkflows(t *testing.T) {
@@ -36,16 +34,14 @@ func TestSaleGoesOnWhileTemporalRefusesToStartWorkflows(t *testing.T) {
 	temporal := newBusyTemporal(t)
 	s := newShop(t, "TEMPORAL_ADDRESS", temporal.address)
 	s.start("all")
-	sale := s.openDoors()
-	time.Sleep(2 * crowdEvery)
-	temporal.busy.Store(true)
-	time.Sleep(either(5*time.Second, time.Minute))
-	temporal.busy.Store(false)
-	if temporal.refused.Load() == 0 {
-		t.Error("no start was refused")
-	}
-	time.Sleep(2 * crowdEvery)
-	sale.settle()
+	s.saleThrough(func(string) {
+		temporal.busy.Store(true)
+		time.Sleep(either(5*time.Second, time.Minute))
+		temporal.busy.Store(false)
+		if temporal.refused.Load() == 0 {
+			t.Error("no start was refused")
+		}
+	})
 }
 
 // busyTemporal stands before a Temporal server and, while busy, refuses three
