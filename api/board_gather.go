@@ -27,8 +27,8 @@ type boardGatherer struct {
 
 // boardFigures are what one point is made of, and its health judged by.
 type boardFigures struct {
-	overview *order.Overview // nil: Postgres does not answer
-	lag      *int64          // nil: Kafka does not answer
+	overview *order.Overview // nil: could not be read from Postgres
+	lag      *int64          // nil: could not be read from Kafka
 	behind   int64           // how much the lag has grown lately
 	intake   boardIntake
 	away     []Check // those that failed

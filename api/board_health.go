@@ -33,7 +33,7 @@ type boardRule struct {
 }
 
 // boardRules is all that the board's health is decided by, besides backends
-// that do not answer. Ages are in seconds.
+// that do not answer or are too slow to be read. Ages are in seconds.
 var boardRules = []boardRule{
 	{oldestPending, 30, 120, age("An order has been PENDING for %v: sagas are not started, or do not run.")},
 	{outboxAge, 10, 60, age("Accepted orders have waited in the outbox for %v: they are not published to Kafka.")},
