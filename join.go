@@ -7,9 +7,9 @@ import (
 	"github.com/google/uuid"
 
 	"order-service/api"
+	"order-service/intake"
 	"order-service/metrics"
 	"order-service/sse"
-	"order-service/store"
 )
 
 func (s *service) apiConfig() api.Config {
@@ -24,7 +24,6 @@ func (s *service) apiConfig() api.Config {
 			Secret: string(s.cfg.JWTSecret), JWKSURL: s.cfg.JWTJWKSURL, Issuer: s.cfg.JWTIssuer, Audience: s.cfg.JWTAudience,
 		},
 		WebhookSecrets: secrets,
-		IntakeBudget:   s.cfg.IntakeBudget,
 		ShutdownDelay:  s.cfg.ShutdownDelay,
 		UserRPS:        s.cfg.RateLimitUser,
 		GlobalRPS:      s.cfg.RateLimitGlobal,
@@ -35,9 +34,9 @@ func (s *service) apiConfig() api.Config {
 	}
 }
 
-func (s *service) apiDeps(intake *store.Intake, hub *sse.Hub) (deps api.Deps, err error) {
+func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub) (deps api.Deps, err error) {
 	deps = api.Deps{
-		Gate: s.gate, GateSync: s.sync, Intake: intake, Unwritten: store.Unwritten,
+		Gate: s.gate, GateSync: s.sync, Intake: intake,
 		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks(),
 		Board: s.system, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
 	}

@@ -13,6 +13,7 @@ import (
 	"order-service/bus"
 	"order-service/cache"
 	"order-service/config"
+	"order-service/intake"
 	"order-service/metrics"
 	"order-service/saga"
 	"order-service/sse"
@@ -230,7 +231,8 @@ func (s *service) run(name string, run func(context.Context) error, stop func(co
 func (s *service) startAPI(ctx context.Context) error {
 	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
 	s.run("relay", relay.Run, relay.Stop)
-	intake := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease, Meter: s.metrics.Intake})
+	orders := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
+	intake := intake.New(intake.Config{Budget: s.cfg.IntakeBudget, Meter: s.metrics.Intake, Log: s.log}, s.gate, orders)
 	s.add("intake", intake.Stop)
 	hub := sse.NewHub(sse.Config{MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Log: s.log})
 	s.add("hub", hub.Close)

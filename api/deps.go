@@ -14,29 +14,24 @@ import (
 // Deps is what the handlers call. Everything is required except Sandbox, which
 // belongs to Config.Sandbox.
 type Deps struct {
-	Gate      Gate
-	GateSync  GateSync
-	Intake    Intake
-	Unwritten func(error) bool // whether an error of Insert means that the order was certainly not written
-	Orders    Orders
-	Products  Products
-	Payments  Payments
-	Saga      Saga
-	Hub       Hub
-	Sandbox   Sandbox
-	Checks    []Check
-	Board     Board
+	Gate     Gate
+	GateSync GateSync
+	Intake   Intake
+	Orders   Orders
+	Products Products
+	Payments Payments
+	Saga     Saga
+	Hub      Hub
+	Sandbox  Sandbox
+	Checks   []Check
+	Board    Board
 
 	Meter       Meter       // may be nil
 	IntakeMeter IntakeMeter // may be nil
 }
 
-// Gate admits orders before they are written.
+// Gate knows what is free right now.
 type Gate interface {
-	// Hold errors: CodeSoldOut, CodePriceChanged, CodePurchaseLimit,
-	// CodePriceUnavailable, CodeSaleClosed, CodeUnavailable.
-	Hold(context.Context, order.HoldRequest) (order.Held, error)
-	Drop(ctx context.Context, productID string, orderID uuid.UUID) error
 	Stock(ctx context.Context, productID string) (order.GateStock, bool, error)
 }
 
@@ -45,11 +40,10 @@ type GateSync interface {
 	Now(ctx context.Context, productID string) error
 }
 
-// Intake writes orders in batches.
+// Intake accepts orders. The id it returns is that of a committed order; the
+// codes are those of POST /orders, and its time is bounded.
 type Intake interface {
-	Insert(context.Context, order.Intent) (order.Accepted, error)
-	Lookup(ctx context.Context, userID, key string) (order.Accepted, bool, error)
-	Wait() time.Duration // how long an Insert begun now would wait for its turn
+	Accept(context.Context, order.Request) (uuid.UUID, error)
 }
 
 // Orders reads orders. Order's error has CodeOrderNotFound when there is none.

@@ -2,7 +2,6 @@ package api
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"slices"
 	"sync"
@@ -10,11 +9,10 @@ import (
 
 	"github.com/google/uuid"
 
+	"order-service/batch"
+	"order-service/intake"
 	"order-service/order"
 )
-
-// errLost stands for a commit whose outcome was never learned.
-var errLost = errors.New("the outcome is unknown")
 
 // shop is everything behind the handlers, in memory. Its fields may be set
 // before the server starts or, under mu, afterwards.
@@ -31,7 +29,7 @@ type shop struct {
 	joined   int
 
 	gateErr, insertErr, lookupErr, sagaErr, syncErr, storeErr error
-	wait                                                      time.Duration
+	meter                                                     intake.Meter // may be nil
 	free                                                      map[string]int64
 	calls                                                     []string // what reached the saga, the gate's sync and the store's reads of products
 	onSaga                                                    func(call string, o order.Order)
@@ -54,9 +52,8 @@ func newShop() *shop {
 
 func (s *shop) deps() Deps {
 	return Deps{
-		Gate: s, GateSync: s, Intake: s, Orders: s, Products: s, Payments: s, Saga: s, Hub: s,
-		Sandbox:   sandboxLinks{},
-		Unwritten: func(err error) bool { return err != nil && !errors.Is(err, errLost) },
+		Gate: s, GateSync: s, Orders: s, Products: s, Payments: s, Saga: s, Hub: s,
+		Sandbox: sandboxLinks{},
 	}
 }
 
@@ -122,9 +119,19 @@ func (s *shop) untouched() bool {
 
 /* the gate */
 
-func (s *shop) Hold(_ context.Context, r order.HoldRequest) (order.Held, error) {
+func (s *shop) SoldOut(order.HoldRequest) error { return nil }
+
+func (s *shop) Hold(_ context.Context, requests []order.HoldRequest) []batch.Result[order.Held] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	results := make([]batch.Result[order.Held], len(requests))
+	for i, r := range requests {
+		results[i].Value, results[i].Err = s.holdOne(r)
+	}
+	return results
+}
+
+func (s *shop) holdOne(r order.HoldRequest) (order.Held, error) {
 	key := r.UserID + "\n" + r.Key
 	if seen, ok := s.gateKeys[key]; ok && r.Key != "" && !r.Retry {
 		seen.Seen = true
@@ -165,9 +172,17 @@ func (s *shop) Now(_ context.Context, id string) error {
 
 /* the intake */
 
-func (s *shop) Insert(_ context.Context, in order.Intent) (order.Accepted, error) {
+func (s *shop) Insert(_ context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	results := make([]batch.Result[order.Accepted], len(intents))
+	for i, in := range intents {
+		results[i].Value, results[i].Err = s.insertOne(in)
+	}
+	return results
+}
+
+func (s *shop) insertOne(in order.Intent) (order.Accepted, error) {
 	if s.insertErr != nil {
 		return order.Accepted{}, s.insertErr
 	}
@@ -182,18 +197,22 @@ func (s *shop) Insert(_ context.Context, in order.Intent) (order.Accepted, error
 	return order.Accepted{OrderID: in.ID, Hash: in.Hash}, nil
 }
 
-func (s *shop) Lookup(_ context.Context, userID, key string) (order.Accepted, bool, error) {
+func (s *shop) Lookup(_ context.Context, keys []order.KeyOwner) []batch.Result[*order.Accepted] {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	first, found := s.keys[userID+"\n"+key]
-	if !found && s.onMiss != nil {
-		s.onMiss()
-		s.onMiss = nil
+	results := make([]batch.Result[*order.Accepted], len(keys))
+	for i, k := range keys {
+		first, found := s.keys[k.UserID+"\n"+k.Key]
+		if found {
+			results[i].Value = &first
+		} else if s.onMiss != nil {
+			s.onMiss()
+			s.onMiss = nil
+		}
+		results[i].Err = s.lookupErr
 	}
-	return first, found, s.lookupErr
+	return results
 }
-
-func (s *shop) Wait() time.Duration { return s.wait }
 
 /* reads */
 

@@ -18,8 +18,6 @@ type Meter interface {
 // IntakeMeter is told what becomes of requests to place an order. It must not
 // block.
 type IntakeMeter interface {
-	// Held is told of every answer of the gate; code is "" where it is no error.
-	Held(code order.Code, again bool, took time.Duration)
 	// Ordered is told of every answer to a buyer; code is "" for a 202.
 	Ordered(code order.Code, took time.Duration)
 }
@@ -28,7 +26,6 @@ type IntakeMeter interface {
 type unmetered struct{}
 
 func (unmetered) Route(string, string) func(int, time.Duration) { return func(int, time.Duration) {} }
-func (unmetered) Held(order.Code, bool, time.Duration)          {}
 func (unmetered) Ordered(order.Code, time.Duration)             {}
 
 // router registers routes whose answers are measured under their template, and

@@ -40,6 +40,10 @@ func (m *tally) Held(code order.Code, again bool, _ time.Duration) {
 	m.note("held %q again=%t", code, again)
 }
 
+func (m *tally) IntakeWaited(time.Duration) {}
+
+func (m *tally) IntakeBatch(int, time.Duration) {}
+
 func (m *tally) Ordered(code order.Code, _ time.Duration) { m.note("ordered %q", code) }
 
 func TestAnswersAreReportedByRouteOnce(t *testing.T) {
@@ -82,6 +86,7 @@ func TestPanicIsReportedAsWhatItIsAnsweredWith(t *testing.T) {
 func TestIntakeReportsGateAndOutcome(t *testing.T) {
 	var m tally
 	shop := newShop()
+	shop.meter = &m
 	s := serve(t, shop, func(_ *Config, d *Deps) { d.IntakeMeter = &m })
 	const body = `{"productId":"lamp","quantity":1}`
 	report := func(want ...string) {

@@ -21,7 +21,6 @@ type Config struct {
 	CORSOrigins    []string // origins of other sites' pages; empty: none
 	JWT            JWTConfig
 	WebhookSecrets []string      // whsec_…; several while rotating
-	IntakeBudget   time.Duration // an order that would wait longer is refused at once; 0: never
 	ShutdownDelay  time.Duration // how long Drain serves on
 	UserRPS        float64       // orders per second and user; 0: off
 	GlobalRPS      float64       // orders per second; 0: off

@@ -18,6 +18,7 @@ import (
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
+	"order-service/intake"
 	"order-service/order"
 )
 
@@ -53,6 +54,13 @@ type site struct {
 func serve(t *testing.T, shop *shop, change ...func(*Config, *Deps)) *site {
 	t.Helper()
 	cfg, deps := testConfig(), shop.deps()
+	accepting := intake.New(intake.Config{Meter: shop.meter, Log: zerolog.Nop()}, shop, shop)
+	t.Cleanup(func() {
+		if err := accepting.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	deps.Intake = accepting
 	for _, c := range change {
 		c(&cfg, &deps)
 	}

@@ -33,7 +33,7 @@ type drop struct {
 func (g *Gate) Drop(ctx context.Context, productID string, orderID uuid.UUID) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 	defer cancel()
-	free, err := g.pipe.do(ctx, g.call(g.scripts.drop, productID, orderID.String()))
+	free, err := g.caller.Do(ctx, g.call(g.scripts.drop, productID, orderID.String()))
 	if err == nil {
 		g.soldOut.correct(productID, free)
 		return nil

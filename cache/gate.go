@@ -12,8 +12,12 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 
+	"order-service/batch"
 	"order-service/order"
 )
+
+// patience is how many timeouts a settle may wait in a queue.
+const patience = 5
 
 // Config says where Redis is.
 type Config struct {
@@ -31,7 +35,8 @@ type Gate struct {
 	timeout time.Duration
 	fast    redis.UniversalClient // requests: gives up within the time a buyer is given
 	patient redis.UniversalClient // upkeep: rebuilds, reaping, drops that are retried
-	pipe    *pipeline
+	batched func(calls int, took time.Duration)
+	caller  *batch.Batcher[*call, any] // settles and drops
 	drops   *dropper
 	soldOut *soldOut
 	scripts scripts
@@ -55,8 +60,12 @@ func Open(c Config) (*Gate, error) {
 	}
 	g := &Gate{
 		prefix: c.Prefix, timeout: timeout, fast: fast, patient: patient,
-		pipe: newPipeline(fast, timeout, c.Batch), soldOut: newSoldOut(), scripts: newScripts(),
+		batched: c.Batch, soldOut: newSoldOut(), scripts: newScripts(),
 	}
+	if g.batched == nil {
+		g.batched = func(int, time.Duration) {}
+	}
+	g.caller = g.newCaller()
 	g.drops = newDropper(g.dropNow, c.Log)
 	g.close = sync.OnceValue(g.shutDown)
 	return g, nil
@@ -75,8 +84,8 @@ func (g *Gate) Ping(ctx context.Context) error {
 func (g *Gate) Close() error { return g.close() }
 
 func (g *Gate) shutDown() error {
-	g.pipe.close()
-	g.drops.close() // after the pipeline, whose abandoned holds end here
+	_ = g.caller.Stop(context.Background()) // every round trip ends by its own timeout
+	g.drops.close()
 	return cmp.Or(g.fast.Close(), g.patient.Close())
 }
 
@@ -104,9 +113,9 @@ func (g *Gate) Stock(ctx context.Context, productID string) (order.GateStock, bo
 // Errors are CodeUnavailable or CodeOverloaded and may be retried.
 func (g *Gate) Settle(ctx context.Context, orderID uuid.UUID, st order.Stock) error {
 	// Nobody watches a spinner for this: it may wait out a queue.
-	ctx, cancel := context.WithTimeout(ctx, 5*g.timeout)
+	ctx, cancel := context.WithTimeout(ctx, patience*g.timeout)
 	defer cancel()
-	free, err := g.pipe.do(ctx, g.settleCall(orderID, st))
+	free, err := g.caller.Do(ctx, g.settleCall(orderID, st))
 	if err != nil {
 		return unavailable(err)
 	}

@@ -4,9 +4,11 @@ import (
 	"context"
 	"fmt"
 	"strconv"
+	"time"
 
 	"github.com/google/uuid"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -14,67 +16,148 @@ import (
 // the fast path for retries; Postgres remembers for good.
 const keyLife = 3600
 
-// Hold holds units for the order r.OrderID, or says that r.Key was seen before
-// (Held.Seen). The price is the one at which the units were held. Repeating it
-// for the same order changes nothing.
-//
-// Errors: CodePriceUnavailable (the product is not in Redis), CodePriceChanged,
-// CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, CodeOverloaded, and
-// CodeUnavailable when Redis does not answer in time or ctx ends. After any
-// error no units stay held: what may have been taken is dropped in the
-// background, or, under a key's known id, left to reap. r's strings must be
-// copies: a call under way still reads them after its caller has left.
-func (g *Gate) Hold(ctx context.Context, r order.HoldRequest) (order.Held, error) {
-	// A keyed request may be the retry of an accepted order.
+// MaxHolds bounds the requests of one Hold: Lua cannot pass on more arguments
+// at once than about four times as many.
+const MaxHolds = 1024
+
+// SoldOut refuses r from memory, with CodeSoldOut, where the product had no
+// free unit a moment ago. Keyed requests it lets pass: they may be retries of
+// accepted orders.
+func (g *Gate) SoldOut(r order.HoldRequest) error {
 	if r.Key == "" && g.soldOut.has(r.ProductID) {
-		return order.Held{}, refusal(order.CodeSoldOut)
+		return refusal(order.CodeSoldOut)
 	}
-	ctx, cancel := context.WithTimeout(ctx, g.timeout)
-	defer cancel()
-	reply, err := g.pipe.do(ctx, g.holdCall(r))
-	if err != nil {
-		return order.Held{}, unavailable(err)
-	}
-	return g.held(r, reply)
+	return nil
 }
 
-func (g *Gate) holdCall(r order.HoldRequest) *call {
-	price := ""
+// Hold holds units for each r.OrderID, or says that r.Key was seen before
+// (Held.Seen), in one round trip for at most MaxHolds requests. The price is
+// the one at which the units were held. Repeating it for the same order changes
+// nothing.
+//
+// Errors, each request's own: CodePriceUnavailable (the product is not in
+// Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and
+// CodeUnavailable when Redis does not answer in time. After any error no units
+// stay held: what may have been taken is dropped in the background, or, under a
+// key's known id, left to reap.
+func (g *Gate) Hold(ctx context.Context, requests []order.HoldRequest) []batch.Result[order.Held] {
+	ctx, cancel := context.WithTimeout(ctx, g.timeout)
+	defer cancel()
+	results := make([]batch.Result[order.Held], len(requests))
+	groups := g.byProduct(requests)
+	calls := make([]*call, len(groups))
+	for i := range groups {
+		calls[i] = groups[i].call
+	}
+	begun := time.Now()
+	run(ctx, g.fast, calls)
+	g.batched(len(requests), time.Since(begun))
+	for _, of := range groups {
+		g.answer(of, requests, results)
+	}
+	return results
+}
+
+// holds are the requests for one product, and the script call for them all.
+type holds struct {
+	productID string
+	call      *call
+	places    []int // among all requests
+}
+
+// byProduct groups requests. A sale has few products, often one.
+func (g *Gate) byProduct(requests []order.HoldRequest) []holds {
+	var groups []holds
+	index := make(map[string]int, 1)
+	for place := range requests {
+		r := &requests[place]
+		i, ok := index[r.ProductID]
+		if !ok {
+			i = len(groups)
+			index[r.ProductID] = i
+			c := g.call(g.scripts.hold, r.ProductID, keyLife)
+			groups = append(groups, holds{productID: r.ProductID, call: c})
+		}
+		groups[i].places = append(groups[i].places, place)
+		g.addHold(groups[i].call, r)
+	}
+	return groups
+}
+
+// addHold appends the arguments of one hold, as hold.lua lists them.
+func (g *Gate) addHold(c *call, r *order.HoldRequest) {
+	price, key := "", ""
 	if r.UnitPrice != nil {
 		price = strconv.FormatInt(*r.UnitPrice, 10)
 	}
-	c := g.call(g.scripts.hold, r.ProductID,
-		r.OrderID.String(), r.UserID, r.Quantity, price, r.Retry, r.Hash, keyLife)
 	if r.Key != "" {
+		key = "0" + string(r.Hash)
+		if r.Retry {
+			key = "1" + string(r.Hash)
+		}
 		c.keys = append(c.keys, g.idempotencyKey(r.ProductID, r.UserID, r.Key))
 	}
-	if !r.Retry { // else the hold may be that of another request, whose order is written
-		c.undo = func() { g.drops.add(r.ProductID, r.OrderID) }
-	}
-	return c
+	c.args = append(c.args, r.OrderID.String(), r.UserID, r.Quantity, price, key)
 }
 
-// held reads hold.lua's reply.
-func (g *Gate) held(r order.HoldRequest, reply any) (order.Held, error) {
-	fields, _ := reply.([]any)
-	if len(fields) == 0 {
-		return order.Held{}, fmt.Errorf("gate: hold replied %v", reply)
+// answer reads hold.lua's reply: the price, the currency and the free units,
+// then an answer for each hold.
+func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Result[order.Held]) {
+	const header = 3
+	fields, _ := of.call.reply.([]any)
+	err := of.call.err
+	if err == nil && len(fields) != header+len(of.places) {
+		err = fmt.Errorf("gate: hold of %d replied %d fields", len(of.places), len(fields))
 	}
-	switch outcome, _ := fields[0].(string); outcome {
-	case "held":
-		price, err := strconv.ParseInt(fmt.Sprint(fields[1]), 10, 64)
-		if err != nil {
-			return order.Held{}, fmt.Errorf("gate: price of %s: %w", r.ProductID, err)
+	if err != nil {
+		g.unanswered(of, err, requests, results)
+		return
+	}
+	price, err := money(fields[0], fields[1])
+	for i, place := range of.places {
+		held, refused := held(fields[header+i], requests[place].OrderID, price)
+		if refused == nil && !held.Seen && err != nil {
+			refused = fmt.Errorf("gate: price of %s: %w", of.productID, err)
 		}
-		return order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: price, Currency: fmt.Sprint(fields[2])}}, nil
-	case "seen":
-		return seen(fmt.Sprint(fields[1]))
-	case string(order.CodeSoldOut):
-		g.soldOut.note(r.ProductID, fields[1])
-		return order.Held{}, refusal(order.CodeSoldOut)
-	default:
-		return order.Held{}, refusal(order.Code(outcome))
+		if order.CodeOf(refused) == order.CodeSoldOut {
+			g.soldOut.note(of.productID, fields[2])
+		}
+		results[place] = batch.Result[order.Held]{Value: held, Err: refused}
 	}
+}
+
+// unanswered gives back what the holds may have taken. Under a key's known id
+// that may be the hold of another request, whose order is written.
+func (g *Gate) unanswered(of holds, err error, requests []order.HoldRequest, results []batch.Result[order.Held]) {
+	undo := reached(err)
+	for _, place := range of.places {
+		results[place].Err = unavailable(err)
+		if r := requests[place]; undo && !r.Retry {
+			g.drops.add(r.ProductID, r.OrderID)
+		}
+	}
+}
+
+func money(amount, currency any) (order.Money, error) {
+	text, _ := amount.(string)
+	unit, _ := currency.(string)
+	n, err := strconv.ParseInt(text, 10, 64)
+	return order.Money{Amount: n, Currency: unit}, err
+}
+
+// held reads one answer.
+func held(answer any, id uuid.UUID, price order.Money) (order.Held, error) {
+	switch answer := answer.(type) {
+	case int64:
+		return order.Held{OrderID: id, UnitPrice: price}, nil
+	case string:
+		return order.Held{}, refusal(order.Code(answer))
+	case []any:
+		if len(answer) == 1 {
+			return seen(fmt.Sprint(answer[0]))
+		}
+	}
+	return order.Held{}, fmt.Errorf("gate: hold replied %v", answer)
 }
 
 // seen splits what an idempotency key remembers: the order id as 36 characters,

@@ -229,7 +229,7 @@ func (s *shop) rush(n int, user func(int) string) int64 {
 	for i := range n {
 		gate := []*Gate{s.gate, second}[i%2]
 		all.Go(func() {
-			_, err := gate.Hold(context.Background(), request(user(i), 1))
+			_, err := gate.holdOne(context.Background(), request(user(i), 1))
 			switch order.CodeOf(err) {
 			case "":
 				admitted.Add(1)

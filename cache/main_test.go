@@ -121,16 +121,25 @@ func keyed(r order.HoldRequest, key string) order.HoldRequest {
 	return r
 }
 
+// holdOne holds for one request, as the intake does for many.
+func (g *Gate) holdOne(ctx context.Context, r order.HoldRequest) (order.Held, error) {
+	if err := g.SoldOut(r); err != nil {
+		return order.Held{}, err
+	}
+	result := g.Hold(ctx, []order.HoldRequest{r})[0]
+	return result.Value, result.Err
+}
+
 func (s *shop) hold(r order.HoldRequest) order.Held {
 	s.Helper()
-	held, err := s.gate.Hold(s.Context(), r)
+	held, err := s.gate.holdOne(s.Context(), r)
 	must(s, err)
 	return held
 }
 
 func (s *shop) refused(r order.HoldRequest, code order.Code) {
 	s.Helper()
-	held, err := s.gate.Hold(s.Context(), r)
+	held, err := s.gate.holdOne(s.Context(), r)
 	if order.CodeOf(err) != code {
 		s.Fatalf("Hold = %+v, %v; want %s", held, err, code)
 	}

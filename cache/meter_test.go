@@ -24,7 +24,7 @@ func TestRoundTripsAreToldAndConnectionsCounted(t *testing.T) {
 	})
 	must(t, err)
 	for range 3 {
-		_, _ = g.Hold(t.Context(), request("ann", 1)) // refused: there is no product
+		_, _ = g.holdOne(t.Context(), request("ann", 1)) // refused: there is no product
 	}
 	if p := g.Pool(); p.Open < 1 || p.Idle > p.Open {
 		t.Errorf("%+v", p)

@@ -115,13 +115,13 @@ func (w *world) hold(rt *rapid.T) {
 	w.s.gate.soldOut.forget("shirt")
 	r := request(rapid.SampledFrom(worldUsers).Draw(rt, "user"), rapid.IntRange(1, 3).Draw(rt, "quantity"))
 	r = keyed(r, rapid.SampledFrom(worldKeys).Draw(rt, "key"))
-	held, err := w.s.gate.Hold(context.Background(), r)
+	held, err := w.s.gate.holdOne(context.Background(), r)
 	if held.Seen {
 		r.OrderID, r.Retry = held.OrderID, true
 		if w.s.ledger.orders[r.OrderID] != nil || w.owns(r.OrderID) {
 			return // 202 with the first order; or the first request is still running
 		}
-		held, err = w.s.gate.Hold(context.Background(), r)
+		held, err = w.s.gate.holdOne(context.Background(), r)
 	}
 	switch order.CodeOf(err) {
 	case "":
@@ -342,11 +342,11 @@ func (w *world) checkUsers(rt *rapid.T) {
 	for _, user := range worldUsers {
 		owned := int(w.s.ledger.units("shirt")[user])
 		over := request(user, p.PerUserLimit-owned+1)
-		if _, err := w.s.gate.Hold(context.Background(), over); order.CodeOf(err) != order.CodePurchaseLimit {
+		if _, err := w.s.gate.holdOne(context.Background(), over); order.CodeOf(err) != order.CodePurchaseLimit {
 			rt.Fatalf("%s owns %d and may hold too many: %v", user, owned, err)
 		}
 		if owned < p.PerUserLimit {
-			_, err := w.s.gate.Hold(context.Background(), request(user, p.PerUserLimit-owned))
+			_, err := w.s.gate.holdOne(context.Background(), request(user, p.PerUserLimit-owned))
 			ok(rt, err)
 		}
 	}

@@ -16,7 +16,7 @@
 // start.
 //
 //	name                    folder  between                           and
-//	intake.held             api     stock was held in the gate        the order is handed to the batch
+//	intake.held             intake  a wave's stock is held            its orders are handed to the store
 //	intake.commit.before    store   a batch was taken                 it is inserted
 //	intake.commit.after     store   the batch is committed            anyone hears of it
 //	relay.publish.before    bus     a batch is leased                 its events are sent

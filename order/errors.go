@@ -40,6 +40,10 @@ const (
 	CodeInternal             Code = "internal"
 )
 
+// ErrOutcomeUnknown says that a write was sent and its outcome never learned:
+// what it should have written may exist.
+var ErrOutcomeUnknown = errors.New("the outcome of the write is unknown")
+
 // Error is the one error type that crosses folders. Message is written for the
 // client; a cause is wrapped for the log and never shown.
 type Error struct {

@@ -101,6 +101,9 @@ type Intent struct {
 	Hash []byte // Request.Hash; set when Key is
 }
 
+// KeyOwner names an Idempotency-Key: keys of different users are different.
+type KeyOwner struct{ UserID, Key string }
+
 // Accepted is the store's answer for one Intent or one looked-up key: the id
 // under which the order exists. When it differs from the Intent's id, an
 // earlier request with the same key owns the order.

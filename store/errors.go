@@ -11,23 +11,9 @@ import (
 	"order-service/order"
 )
 
-var (
-	// ErrWithdrawn says that a request left the queue before a batch took it:
-	// it certainly did nothing.
-	ErrWithdrawn = errors.New("store: withdrawn before it was begun")
+func unknownOutcome(cause error) error { return fmt.Errorf("%w: %w", order.ErrOutcomeUnknown, cause) }
 
-	// ErrUnknown says that a commit was sent and its outcome never learned:
-	// the order may exist.
-	ErrUnknown = errors.New("store: the outcome of the commit is unknown")
-)
-
-// OutcomeUnknown reports whether the order of a failed [Intake.Insert] may
-// nevertheless exist.
-func OutcomeUnknown(err error) bool { return errors.Is(err, ErrUnknown) }
-
-// Unwritten reports whether the order of a failed [Intake.Insert] certainly
-// does not exist, so that its hold may be dropped at once.
-func Unwritten(err error) bool { return err != nil && !OutcomeUnknown(err) }
+func outcomeUnknown(err error) bool { return errors.Is(err, order.ErrOutcomeUnknown) }
 
 // dbError adds what was being done to err, and CodeUnavailable when the
 // database, and not the statement, was at fault. An Error stays as it is.

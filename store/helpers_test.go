@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"cmp"
 	"context"
 	"testing"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"go.uber.org/goleak"
 
+	"order-service/batch"
 	"order-service/order"
 	"order-service/store"
 	"order-service/store/storetest"
@@ -20,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 // the schema for what the store's API does not show.
 type shop struct {
 	*store.Store
-	intake *store.Intake
+	intake *intake
 	db     *pgxpool.Pool
 	url    string
 }
@@ -32,20 +34,51 @@ func newShop(t *testing.T) *shop {
 
 func newShopWith(t *testing.T, cfg store.IntakeConfig) *shop {
 	t.Helper()
+	return newShopBounded(t, cfg, batch.Config{})
+}
+
+// newShopBounded also bounds the batches of the intake.
+func newShopBounded(t *testing.T, cfg store.IntakeConfig, bounds batch.Config) *shop {
+	t.Helper()
 	t.Parallel()
 	url := storetest.URL(t)
 	s := storetest.Open(t, url)
 	db, err := pgxpool.New(t.Context(), url)
 	must(t, err)
 	t.Cleanup(db.Close)
-	return &shop{Store: s, intake: startIntake(t, s, cfg), db: db, url: url}
+	return &shop{Store: s, intake: startIntakeWith(t, s, cfg, bounds), db: db, url: url}
 }
 
-func startIntake(t *testing.T, s *store.Store, cfg store.IntakeConfig) *store.Intake {
+// intake shares commits between concurrent Inserts, as the service's does.
+type intake struct {
+	*store.Intake
+	inserts *batch.Batcher[order.Intent, order.Accepted]
+}
+
+func startIntake(t *testing.T, s *store.Store, cfg store.IntakeConfig) *intake {
 	t.Helper()
+	return startIntakeWith(t, s, cfg, batch.Config{})
+}
+
+func startIntakeWith(t *testing.T, s *store.Store, cfg store.IntakeConfig, bounds batch.Config) *intake {
+	t.Helper()
+	bounds.Servers, bounds.MaxBatch = cmp.Or(bounds.Servers, 2), cmp.Or(bounds.MaxBatch, 256)
+	bounds.MaxQueue, bounds.Deadline = cmp.Or(bounds.MaxQueue, 8192), cmp.Or(bounds.Deadline, 5*time.Second)
 	in := s.NewIntake(cfg)
-	t.Cleanup(func() { must(t, in.Stop(context.Background())) })
-	return in
+	i := &intake{Intake: in, inserts: batch.New(bounds, batch.Whole(in.Insert))}
+	t.Cleanup(func() { must(t, i.inserts.Stop(context.Background())) })
+	return i
+}
+
+// Insert writes one order in a batch with those that come at the same time.
+func (i *intake) Insert(ctx context.Context, in order.Intent) (order.Accepted, error) {
+	return i.inserts.Do(ctx, in)
+}
+
+func (i *intake) lookup(t tb, userID, key string) (*order.Accepted, error) {
+	t.Helper()
+	found := i.Lookup(context.Background(), []order.KeyOwner{{UserID: userID, Key: key}})[0]
+	return found.Value, found.Err
 }
 
 // tb is what the helpers need of a *testing.T or a *rapid.T.

@@ -2,49 +2,25 @@ package store
 
 import (
 	"context"
-	"fmt"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
+	"order-service/batch"
 	"order-service/failpoint"
 	"order-service/order"
 )
 
-// IntakeConfig bounds an Intake. Zero values take the defaults noted.
+// IntakeConfig says what becomes of the orders that an Intake has written.
 type IntakeConfig struct {
-	Writers  int           // commits under way at once (2)
-	MaxBatch int           // orders in one commit (256)
-	MaxQueue int           // orders that wait for a writer (8192)
-	Deadline time.Duration // longest wait in the queue, and longest attempt to commit (5 s)
-
 	// Committed gets each outbox row that was written, with its orders as they
 	// were accepted. It must not block. May be nil.
 	Committed func(order.OutboxBatch)
 	// Lease is how long such a row is kept from the sweeper, because the
 	// receiver of Committed publishes it. 0 leaves it to the sweeper at once.
 	Lease time.Duration
-
-	Meter IntakeMeter // may be nil
-}
-
-func (c IntakeConfig) withDefaults() IntakeConfig {
-	c.Writers = orDefault(c.Writers, 2)
-	c.MaxBatch = orDefault(c.MaxBatch, 256)
-	c.MaxQueue = orDefault(c.MaxQueue, 8192)
-	c.Deadline = orDefault(c.Deadline, 5*time.Second)
-	if c.Meter == nil {
-		c.Meter = unmetered{}
-	}
-	return c
-}
-
-func orDefault[T int | time.Duration](v, otherwise T) T {
-	if v <= 0 {
-		return otherwise
-	}
-	return v
 }
 
 // Pauses between attempts at a commit of unknown outcome.
@@ -53,68 +29,48 @@ const (
 	maxPause   = 500 * time.Millisecond
 )
 
-// Intake writes accepted orders. It turns concurrent calls into few commits.
+// Intake writes accepted orders, many in one commit, over connections of its
+// own: whatever the readers do, it does not wait for them.
 type Intake struct {
-	store   *Store
-	cfg     IntakeConfig
-	inserts *batcher[order.Intent, order.Accepted]
-	lookups *batcher[keyOwner, *order.Accepted]
+	store *Store
+	cfg   IntakeConfig
 }
 
-// NewIntake starts an Intake. Its owner calls Stop before the Store's Close.
-func (s *Store) NewIntake(cfg IntakeConfig) *Intake {
-	cfg = cfg.withDefaults()
-	i := &Intake{store: s, cfg: cfg}
-	bounds := batcherConfig{Writers: cfg.Writers, MaxBatch: cfg.MaxBatch, MaxQueue: cfg.MaxQueue, Deadline: cfg.Deadline}
-	one := bounds
-	one.Writers = 1
-	i.lookups = newBatcher(one, i.lookup)
-	bounds.Waited, bounds.Ran = cfg.Meter.IntakeWaited, cfg.Meter.IntakeBatch
-	i.inserts = newBatcher(bounds, i.insert)
-	return i
-}
+// NewIntake returns an Intake.
+func (s *Store) NewIntake(cfg IntakeConfig) *Intake { return &Intake{store: s, cfg: cfg} }
 
-// Insert stores in as a PENDING order, with an outbox entry, and returns when
-// both are committed. The order's time is cut to the millisecond. When the
-// intent's key or id is in the store already, the order that has it is
-// returned and nothing is written.
+// Insert stores intents as PENDING orders, with an outbox entry, and returns
+// when both are committed. An order's time is cut to the millisecond. When an
+// intent's key or id is in the store already, the order that has it is its
+// result and nothing is written for it.
 //
-// When it fails, [Unwritten] or [OutcomeUnknown] tells whether the order may
-// exist: ErrWithdrawn when ctx ended before a batch took the order, ErrUnknown
-// when the outcome could not be learned within the deadline. Codes:
-// CodeOverloaded when the queue is full, CodeValidation when a value was
-// refused, CodeUnavailable otherwise.
-func (i *Intake) Insert(ctx context.Context, in order.Intent) (order.Accepted, error) {
-	in.Status, in.Seq = order.Pending, 1
-	in.CreatedAt = in.CreatedAt.UTC().Truncate(time.Millisecond)
-	in.UpdatedAt = in.CreatedAt
-	return i.inserts.do(ctx, in)
-}
-
-// Wait estimates how long an Insert that begins now would wait before a writer
-// takes it. It is 0 while a writer is free.
-func (i *Intake) Wait() time.Duration { return i.inserts.wait() }
-
-// Stop refuses new calls and finishes the queued ones. When ctx ends first,
-// those under way fail, and ctx's error is returned. It may be called twice.
-func (i *Intake) Stop(ctx context.Context) error {
-	_ = i.lookups.stop(ctx) // its error is ctx's, as is the next one
-	return i.inserts.stop(ctx)
+// Each intent has its own result. An error of which [order.ErrOutcomeUnknown]
+// is a cause means that the order may exist: what became of its commit could
+// not be learned before ctx ended. Any other means that it certainly does not.
+// Codes: CodeValidation when a value was refused, CodeUnavailable otherwise.
+func (i *Intake) Insert(ctx context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
+	for n := range intents {
+		in := &intents[n]
+		in.Status, in.Seq = order.Pending, 1
+		in.CreatedAt = in.CreatedAt.UTC().Truncate(time.Millisecond)
+		in.UpdatedAt = in.CreatedAt
+	}
+	return apart(ctx, intents, i.insert)
 }
 
 // insert commits one batch. A commit of unknown outcome is tried again with
 // the same ids until ctx ends, because only that tells what became of it.
-func (i *Intake) insert(ctx context.Context, batch []order.Intent) ([]outcome[order.Accepted], error) {
-	rows := newOrderRows(batch)
+func (i *Intake) insert(ctx context.Context, intents []order.Intent) ([]batch.Result[order.Accepted], error) {
+	rows := newOrderRows(intents)
 	var unknown error
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
-		outs, err := i.commit(ctx, rows)
+		results, err := i.commit(ctx, rows)
 		switch {
 		case err == nil:
-			return outs, nil
+			return results, nil
 		case badData(err):
 			return nil, order.Wrap(err, order.CodeValidation, "The order cannot be stored.")
-		case OutcomeUnknown(err):
+		case outcomeUnknown(err):
 			unknown = err
 		case unknown == nil && !passing(err):
 			return nil, dbError("insert orders", err)
@@ -144,10 +100,10 @@ func sleep(ctx context.Context, d time.Duration) bool {
 	}
 }
 
-// commit makes one attempt. Its error is ErrUnknown unless the batch was
+// commit makes one attempt. Its error is ErrOutcomeUnknown unless the batch was
 // certainly not written.
-func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]outcome[order.Accepted], error) {
-	conn, err := i.store.pool.Acquire(ctx)
+func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]batch.Result[order.Accepted], error) {
+	conn, err := i.store.intake.Acquire(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -161,53 +117,74 @@ func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]outcome[order.A
 		return nil, err
 	}
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return nil, unknownOutcome(err)
 	}
 	if i.cfg.Committed != nil && len(written) > 0 {
 		i.cfg.Committed(rows.accepted(box, written))
 	}
-	outs, err := rows.answers(ctx, conn, written)
+	results, err := rows.answers(ctx, i.store.pool, written)
 	if err != nil {
-		return nil, fmt.Errorf("%w: %w", ErrUnknown, err)
+		return nil, unknownOutcome(err)
 	}
-	return outs, nil
+	return results, nil
 }
 
-// keyOwner names an idempotency key: keys of different users are different.
-type keyOwner struct{ userID, key string }
-
-// Lookup finds the order that userID placed under an Idempotency-Key. Its
-// errors are those of Insert; nothing is ever written.
-func (i *Intake) Lookup(ctx context.Context, userID, key string) (order.Accepted, bool, error) {
-	found, err := i.lookups.do(ctx, keyOwner{userID, key})
-	if err != nil || found == nil {
-		return order.Accepted{}, false, err
-	}
-	return *found, true, nil
+// Lookup finds the orders that were placed under Idempotency-Keys; a nil result
+// is a key that has none. Codes as for Insert; nothing is ever written.
+func (i *Intake) Lookup(ctx context.Context, keys []order.KeyOwner) []batch.Result[*order.Accepted] {
+	return apart(ctx, keys, i.lookup)
 }
 
-func (i *Intake) lookup(ctx context.Context, batch []keyOwner) ([]outcome[*order.Accepted], error) {
-	users, keys := make([]string, len(batch)), make([]string, len(batch))
-	for n, k := range batch {
-		users[n], keys[n] = k.userID, k.key
+func (i *Intake) lookup(ctx context.Context, keys []order.KeyOwner) ([]batch.Result[*order.Accepted], error) {
+	users, names := make([]string, len(keys)), make([]string, len(keys))
+	for n, k := range keys {
+		users[n], names[n] = k.UserID, k.Key
 	}
-	outs := make([]outcome[*order.Accepted], len(batch))
+	results := make([]batch.Result[*order.Accepted], len(keys))
 	rows, _ := i.store.pool.Query(ctx, `
 		SELECT k.ord, o.order_id, o.request_hash
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (user_id, idempotency_key, ord)
 		JOIN orders o ON o.user_id = k.user_id AND o.idempotency_key = k.idempotency_key
-		WHERE o.idempotency_key IS NOT NULL`, users, keys)
+		WHERE o.idempotency_key IS NOT NULL`, users, names)
 	var (
 		ord  int
 		id   uuid.UUID
 		hash []byte
 	)
 	_, err := pgx.ForEachRow(rows, []any{&ord, &id, &hash}, func() error {
-		outs[ord-1].value = &order.Accepted{OrderID: id, Hash: hash}
+		results[ord-1].Value = &order.Accepted{OrderID: id, Hash: hash}
 		return nil
 	})
 	if badData(err) {
 		return nil, order.Wrap(err, order.CodeValidation, "The key cannot be looked up.")
 	}
-	return outs, dbError("look up keys", err)
+	return results, dbError("look up keys", err)
+}
+
+// apart has do answer requests together. When values are to blame for its
+// error, it halves them and does each half, until the bad request fails alone.
+func apart[Req, Res any](ctx context.Context, reqs []Req, do func(context.Context, []Req) ([]batch.Result[Res], error)) []batch.Result[Res] {
+	results, err := do(ctx, reqs)
+	switch {
+	case err == nil:
+		return results
+	case len(reqs) > 1 && badData(err):
+		half := len(reqs) / 2
+		return append(apart(ctx, reqs[:half], do), apart(ctx, reqs[half:], do)...)
+	}
+	results = make([]batch.Result[Res], len(reqs))
+	for n := range results {
+		results[n].Err = err
+	}
+	return results
+}
+
+// intakeConfig is the pool of the intake: connections that nobody else takes,
+// and one plan for its one statement, which inserts what it is given whatever
+// the tables hold.
+func intakeConfig(of *pgxpool.Config) *pgxpool.Config {
+	conf := of.Copy()
+	conf.MaxConns = intakeConns
+	conf.AfterConnect = setUp("force_generic_plan")
+	return conf
 }

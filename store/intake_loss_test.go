@@ -3,6 +3,7 @@ package store_test
 import (
 	"bytes"
 	"context"
+	"errors"
 	"io"
 	"net"
 	"net/url"
@@ -10,13 +11,14 @@ import (
 	"testing"
 	"time"
 
+	"order-service/batch"
 	"order-service/order"
 	"order-service/store"
 	"order-service/store/storetest"
 )
 
 func TestAnInsertWhoseBackendIsKilledIsWrittenOnce(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1, Deadline: 20 * time.Second})
+	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Deadline: 20 * time.Second})
 	unblock := s.blockOutbox(t)
 	in := intent("user", "lamp", "")
 	done := make(chan error, 1)
@@ -33,7 +35,7 @@ func TestAnInsertWhoseReplyIsLostIsWrittenOnceAndLeftToTheSweeper(t *testing.T) 
 	proxy := startProxy(t, s.url)
 	behind := storetest.Open(t, proxy.url)
 	var got boxes
-	intake := startIntake(t, behind, store.IntakeConfig{Writers: 1, Committed: got.add, Lease: 0, Deadline: 20 * time.Second})
+	intake := startIntakeWith(t, behind, store.IntakeConfig{Committed: got.add, Lease: 0}, batch.Config{Servers: 1, Deadline: 20 * time.Second})
 	_, err := intake.Insert(t.Context(), intent("user", "lamp", "")) // the statement is prepared from here on
 	must(t, err)
 
@@ -59,12 +61,12 @@ func TestAnInsertWhoseReplyIsLostIsWrittenOnceAndLeftToTheSweeper(t *testing.T) 
 }
 
 func TestACommitThatIsNeverAnsweredIsUnknown(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1, Deadline: 3 * time.Second})
+	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Deadline: 3 * time.Second})
 	unblock := s.blockOutbox(t)
 	_, err := s.intake.Insert(t.Context(), intent("user", "lamp", ""))
 	unblock()
 	wantCode(t, err, order.CodeUnavailable)
-	if !store.OutcomeUnknown(err) || store.Unwritten(err) {
+	if !errors.Is(err, order.ErrOutcomeUnknown) {
 		t.Errorf("the outcome counts as known: %v", err)
 	}
 }

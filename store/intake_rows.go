@@ -1,14 +1,20 @@
 package store
 
 import (
+	"cmp"
 	"context"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -18,8 +24,9 @@ import (
 type orderRows struct {
 	batch []order.Intent
 	index map[uuid.UUID]int // order id → its place in batch
+	order []int             // places in the order of the rows
 
-	ids                             []uuid.UUID
+	ids                             []pgtype.UUID
 	users, products, currency, keys []string
 	quantities, prices, amounts     []int64
 	hashes                          [][]byte
@@ -30,22 +37,38 @@ func newOrderRows(batch []order.Intent) *orderRows {
 	n := len(batch)
 	text, numbers := make([]string, 4*n), make([]int64, 3*n)
 	r := &orderRows{
-		batch: batch, index: make(map[uuid.UUID]int, n),
-		ids: make([]uuid.UUID, 0, n), hashes: make([][]byte, 0, n), created: make([]time.Time, 0, n),
+		batch: batch, index: make(map[uuid.UUID]int, n), order: make([]int, 0, n),
+		ids: make([]pgtype.UUID, 0, n), hashes: make([][]byte, 0, n), created: make([]time.Time, 0, n),
 		users: text[:0:n], products: text[n : n : 2*n], currency: text[2*n : 2*n : 3*n], keys: text[3*n : 3*n],
 		quantities: numbers[:0:n], prices: numbers[n : n : 2*n], amounts: numbers[2*n : 2*n],
 	}
 	for i := range batch {
 		if _, again := r.index[batch[i].ID]; !again {
 			r.index[batch[i].ID] = i
-			r.add(&batch[i])
+			r.order = append(r.order, i)
 		}
+	}
+	r.sort()
+	for _, i := range r.order {
+		r.add(&batch[i])
 	}
 	return r
 }
 
+// sort puts rows with a key into one order for all batches, so that two of them
+// with the same keys cannot wait for each other. Nobody waits for the others.
+func (r *orderRows) sort() {
+	slices.SortFunc(r.order, func(a, b int) int {
+		x, y := &r.batch[a], &r.batch[b]
+		if x.Key == "" && y.Key == "" {
+			return a - b
+		}
+		return cmp.Or(strings.Compare(x.Key, y.Key), strings.Compare(x.UserID, y.UserID))
+	})
+}
+
 func (r *orderRows) add(in *order.Intent) {
-	r.ids = append(r.ids, in.ID)
+	r.ids = append(r.ids, pgtype.UUID{Bytes: in.ID, Valid: true})
 	r.users = append(r.users, in.UserID)
 	r.products = append(r.products, in.ProductID)
 	r.quantities = append(r.quantities, int64(in.Quantity))
@@ -59,9 +82,11 @@ func (r *orderRows) add(in *order.Intent) {
 
 // insert writes the rows that are not there yet and one outbox row with their
 // ids, in one statement. It returns the outbox row's id and the places in the
-// batch of the orders that it wrote.
+// batch of the orders that it wrote. Rows are inserted in the order in which
+// unnest yields them; ids come back only where some were not written.
 func (r *orderRows) insert(ctx context.Context, conn *pgxpool.Conn, lease time.Duration) (box int64, written []int, err error) {
-	rows, _ := conn.Query(ctx, `
+	var ids []pgtype.UUID
+	err = conn.QueryRow(ctx, `
 		WITH inserted AS (
 			INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency,
 				idempotency_key, request_hash, created_at, updated_at)
@@ -70,23 +95,27 @@ func (r *orderRows) insert(ctx context.Context, conn *pgxpool.Conn, lease time.D
 			FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
 				$8::text[], $9::bytea[], $10::timestamptz[])
 				AS r (order_id, user_id, product_id, quantity, unit_price, amount, currency, key, hash, created_at)
-			ORDER BY user_id COLLATE "C", key COLLATE "C", order_id
 			ON CONFLICT DO NOTHING
 			RETURNING order_id
 		), boxed AS (
 			INSERT INTO outbox (order_ids, claimed_until)
 			SELECT array_agg(order_id), now() + $11::interval FROM inserted HAVING count(*) > 0
-			RETURNING id
+			RETURNING id, order_ids
 		)
-		SELECT boxed.id, inserted.order_id FROM inserted CROSS JOIN boxed`,
-		r.ids, r.users, r.products, r.quantities, r.prices, r.amounts, r.currency, r.keys, r.hashes, r.created, lease)
-	var id uuid.UUID
-	written = make([]int, 0, len(r.ids))
-	_, err = pgx.ForEachRow(rows, []any{&box, &id}, func() error {
-		written = append(written, r.index[id])
-		return nil
-	})
-	return box, written, err
+		SELECT id, CASE WHEN cardinality(order_ids) < cardinality($1::uuid[]) THEN order_ids END FROM boxed`,
+		r.ids, r.users, r.products, r.quantities, r.prices, r.amounts, r.currency, r.keys, r.hashes, r.created, lease).Scan(&box, &ids)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows): // all were there
+		return 0, nil, nil
+	case err != nil:
+		return 0, nil, err
+	case ids == nil:
+		return box, r.order, nil
+	}
+	for _, id := range ids {
+		written = append(written, r.index[id.Bytes])
+	}
+	return box, written, nil
 }
 
 // accepted is the outbox row box as the relay gets it.
@@ -100,30 +129,30 @@ func (r *orderRows) accepted(box int64, written []int) order.OutboxBatch {
 
 // answers gives every intent its order: its own where it was written, else the
 // one that was there first.
-func (r *orderRows) answers(ctx context.Context, conn *pgxpool.Conn, written []int) ([]outcome[order.Accepted], error) {
-	outs := make([]outcome[order.Accepted], len(r.batch))
+func (r *orderRows) answers(ctx context.Context, db *pgxpool.Pool, written []int) ([]batch.Result[order.Accepted], error) {
+	results := make([]batch.Result[order.Accepted], len(r.batch))
 	for _, n := range written {
-		outs[n].value = order.Accepted{OrderID: r.batch[n].ID, Hash: r.batch[n].Hash}
+		results[n].Value = order.Accepted{OrderID: r.batch[n].ID, Hash: r.batch[n].Hash}
 	}
 	if len(written) == len(r.batch) {
-		return outs, nil
+		return results, nil
 	}
-	there, err := r.existing(ctx, conn)
+	there, err := r.existing(ctx, db)
 	if err != nil {
 		return nil, err
 	}
-	for n := range outs {
-		if outs[n].value.OrderID == uuid.Nil {
-			outs[n].value, outs[n].err = there.find(&r.batch[n])
+	for n := range results {
+		if results[n].Value.OrderID == uuid.Nil {
+			results[n].Value, results[n].Err = there.find(&r.batch[n])
 		}
 	}
-	return outs, nil
+	return results, nil
 }
 
 // existing are orders that stood in the way of an insert.
 type existing struct {
 	byID  map[uuid.UUID]existingOrder
-	byKey map[keyOwner]existingOrder
+	byKey map[order.KeyOwner]existingOrder
 }
 
 type existingOrder struct {
@@ -132,8 +161,8 @@ type existingOrder struct {
 }
 
 // existing reads the orders that have one of the rows' ids or keys.
-func (r *orderRows) existing(ctx context.Context, conn *pgxpool.Conn) (existing, error) {
-	rows, _ := conn.Query(ctx, `
+func (r *orderRows) existing(ctx context.Context, db *pgxpool.Pool) (existing, error) {
+	rows, _ := db.Query(ctx, `
 		SELECT order_id, user_id, coalesce(idempotency_key, ''), request_hash
 		FROM orders WHERE order_id = ANY ($1)
 		UNION
@@ -141,7 +170,7 @@ func (r *orderRows) existing(ctx context.Context, conn *pgxpool.Conn) (existing,
 		FROM unnest($2::text[], $3::text[]) AS k (user_id, idempotency_key)
 		JOIN orders o ON o.user_id = k.user_id AND o.idempotency_key = k.idempotency_key
 		WHERE o.idempotency_key IS NOT NULL`, r.ids, r.users, r.keys)
-	there := existing{byID: map[uuid.UUID]existingOrder{}, byKey: map[keyOwner]existingOrder{}}
+	there := existing{byID: map[uuid.UUID]existingOrder{}, byKey: map[order.KeyOwner]existingOrder{}}
 	var (
 		o   existingOrder
 		key string
@@ -149,7 +178,7 @@ func (r *orderRows) existing(ctx context.Context, conn *pgxpool.Conn) (existing,
 	_, err := pgx.ForEachRow(rows, []any{&o.OrderID, &o.userID, &key, &o.Hash}, func() error {
 		there.byID[o.OrderID] = o
 		if key != "" {
-			there.byKey[keyOwner{o.userID, key}] = o
+			there.byKey[order.KeyOwner{UserID: o.userID, Key: key}] = o
 		}
 		return nil
 	})
@@ -159,7 +188,7 @@ func (r *orderRows) existing(ctx context.Context, conn *pgxpool.Conn) (existing,
 // find returns the order under in's key, else the one under its id: the row of
 // an earlier try. An id that belongs to someone else is an error.
 func (e existing) find(in *order.Intent) (order.Accepted, error) {
-	if o, ok := e.byKey[keyOwner{in.UserID, in.Key}]; ok {
+	if o, ok := e.byKey[order.KeyOwner{UserID: in.UserID, Key: in.Key}]; ok {
 		return o.Accepted, nil
 	}
 	if o, ok := e.byID[in.ID]; ok && o.userID == in.UserID {

@@ -10,6 +10,7 @@ import (
 
 	"github.com/google/uuid"
 
+	"order-service/batch"
 	"order-service/order"
 	"order-service/store"
 )
@@ -76,7 +77,7 @@ func TestConcurrentInsertsShareCommitsAndEachGetsItsOwnOrder(t *testing.T) {
 }
 
 func TestABadRowFailsAlone(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1})
+	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Servers: 1})
 	unblock := s.blockOutbox(t)
 	bad := map[int]func(*order.Intent){
 		3:  func(in *order.Intent) { in.UserID = "nul\x00" },
@@ -93,7 +94,7 @@ func TestABadRowFailsAlone(t *testing.T) {
 			}
 			_, err := s.intake.Insert(t.Context(), in)
 			if _, isBad := bad[i]; isBad {
-				if order.CodeOf(err) != order.CodeValidation || !store.Unwritten(err) {
+				if order.CodeOf(err) != order.CodeValidation || errors.Is(err, order.ErrOutcomeUnknown) {
 					t.Errorf("bad row %d: %v", i, err)
 				}
 			} else if err != nil {
@@ -109,8 +110,8 @@ func TestABadRowFailsAlone(t *testing.T) {
 }
 
 func TestOneKeyUsedConcurrentlyMakesOneOrder(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 4, MaxBatch: 4})
-	other := startIntake(t, s.Store, store.IntakeConfig{Writers: 4, MaxBatch: 3}) // another replica
+	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Servers: 4, MaxBatch: 4})
+	other := startIntakeWith(t, s.Store, store.IntakeConfig{}, batch.Config{Servers: 4, MaxBatch: 3}) // another replica
 	ids := make([]uuid.UUID, 60)
 	var wg sync.WaitGroup
 	for i := range ids {
@@ -159,14 +160,14 @@ func TestAKeyBelongsToItsUserAndReturnsTheFirstHash(t *testing.T) {
 	if got.OrderID != bob.ID {
 		t.Error("bob got alice's order")
 	}
-	found, ok, err := s.intake.Lookup(t.Context(), "alice", "key")
-	if err != nil || !ok || found.OrderID != first.ID || string(found.Hash) != string(first.Hash) {
-		t.Errorf("lookup: %v, %v, %v", found, ok, err)
+	found, err := s.intake.lookup(t, "alice", "key")
+	if err != nil || found == nil || found.OrderID != first.ID || string(found.Hash) != string(first.Hash) {
+		t.Errorf("lookup: %v, %v", found, err)
 	}
-	if _, ok, err = s.intake.Lookup(t.Context(), "alice", "other"); ok || err != nil {
-		t.Errorf("lookup of an unused key: %v, %v", ok, err)
+	if found, err = s.intake.lookup(t, "alice", "other"); found != nil || err != nil {
+		t.Errorf("lookup of an unused key: %v, %v", found, err)
 	}
-	_, _, err = s.intake.Lookup(t.Context(), "alice", "nul\x00")
+	_, err = s.intake.lookup(t, "alice", "nul\x00")
 	wantCode(t, err, order.CodeValidation)
 }
 
@@ -186,82 +187,6 @@ func TestAnInsertRepeatedUnderItsIDFindsItsOwnRow(t *testing.T) {
 	}
 	if boxed := s.count(t, `SELECT count(*) FROM outbox`); boxed != 1 {
 		t.Fatalf("%d outbox rows, want 1", boxed)
-	}
-}
-
-func TestACallerMayWithdrawOnlyWhatNoBatchHasTaken(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1})
-	unblock := s.blockOutbox(t)
-	taken, queued := intent("user", "lamp", ""), intent("user", "lamp", "")
-	ctx, cancel := context.WithCancel(t.Context())
-
-	takenDone := make(chan error, 1)
-	go func() { _, err := s.intake.Insert(ctx, taken); takenDone <- err }()
-	s.awaitBlocked(t)
-	queuedDone := make(chan error, 1)
-	go func() { _, err := s.intake.Insert(ctx, queued); queuedDone <- err }()
-	cancel()
-
-	if err := <-queuedDone; !errors.Is(err, store.ErrWithdrawn) || !errors.Is(err, context.Canceled) || !store.Unwritten(err) {
-		t.Errorf("queued: %v", err)
-	}
-	unblock()
-	if err := <-takenDone; err != nil {
-		t.Errorf("taken: %v", err)
-	}
-	if _, err := s.Order(t.Context(), taken.ID); err != nil {
-		t.Errorf("the order that was taken: %v", err)
-	}
-	_, err := s.Order(t.Context(), queued.ID)
-	wantCode(t, err, order.CodeOrderNotFound)
-}
-
-func TestAFullQueueIsOverloadedAndWaitGrows(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1, MaxBatch: 1, MaxQueue: 2})
-	if wait := s.intake.Wait(); wait != 0 {
-		t.Errorf("an idle intake waits %v", wait)
-	}
-	unblock := s.blockOutbox(t)
-	var wg sync.WaitGroup
-	wg.Go(func() { _, _ = s.intake.Insert(t.Context(), intent("user", "lamp", "")) })
-	s.awaitBlocked(t)
-	for range 2 {
-		wg.Go(func() { _, _ = s.intake.Insert(t.Context(), intent("user", "lamp", "")) })
-	}
-	eventually(t, "the queue is full", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 10*time.Millisecond)
-		defer cancel()
-		_, err := s.intake.Insert(ctx, intent("user", "lamp", ""))
-		return order.CodeOf(err) == order.CodeOverloaded && store.Unwritten(err)
-	})
-	if s.intake.Wait() == 0 {
-		t.Error("a full queue has no wait")
-	}
-	unblock()
-	wg.Wait()
-}
-
-func TestStopFinishesWhatIsQueuedAndRefusesMore(t *testing.T) {
-	s := newShopWith(t, store.IntakeConfig{Writers: 1})
-	unblock := s.blockOutbox(t)
-	results := make(chan error, 10)
-	for range cap(results) {
-		go func() { _, err := s.intake.Insert(t.Context(), intent("user", "lamp", "")); results <- err }()
-	}
-	s.awaitBlocked(t)
-	unblock()
-	must(t, s.intake.Stop(t.Context()))
-	must(t, s.intake.Stop(t.Context()))
-	stored := 0
-	for range cap(results) {
-		if err := <-results; err == nil {
-			stored++
-		} else {
-			wantCode(t, err, order.CodeUnavailable)
-		}
-	}
-	if rows := s.count(t, `SELECT count(*) FROM orders`); rows != stored || rows == 0 {
-		t.Errorf("%d rows, %d callers were told so", rows, stored)
 	}
 }
 

@@ -3,6 +3,8 @@ package store
 import (
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"order-service/order"
 )
 
@@ -13,33 +15,26 @@ type Meter interface {
 	MoveBatch(moves int, took time.Duration)
 }
 
-// IntakeMeter is told how orders are written. It must not block.
-type IntakeMeter interface {
-	IntakeWaited(time.Duration)                 // by one order, for a writer
-	IntakeBatch(orders int, took time.Duration) // committed, or failed
-}
-
 // unmetered stands in for a Meter that nobody gave.
 type unmetered struct{}
 
 func (unmetered) OrderMoved(order.Status)         {}
 func (unmetered) PaymentMoved(order.PaymentState) {}
 func (unmetered) MoveBatch(int, time.Duration)    {}
-func (unmetered) IntakeWaited(time.Duration)      {}
-func (unmetered) IntakeBatch(int, time.Duration)  {}
 
-// PoolStats is what the connection pool counts.
+// PoolStats is what the connection pools count together.
 type PoolStats struct {
 	Open, InUse, Max int64
 	Waits            int64         // acquisitions so far that found no free connection
 	Waited           time.Duration // by all of them
 }
 
-// Pool returns the pool's counts.
-func (s *Store) Pool() PoolStats {
-	p := s.pool.Stat()
-	return PoolStats{
-		Open: int64(p.TotalConns()), InUse: int64(p.AcquiredConns()), Max: int64(p.MaxConns()),
-		Waits: p.EmptyAcquireCount(), Waited: p.EmptyAcquireWaitTime(),
+// Pool returns the pools' counts.
+func (s *Store) Pool() (sum PoolStats) {
+	for _, pool := range []*pgxpool.Pool{s.pool, s.intake} {
+		p := pool.Stat()
+		sum.Open, sum.InUse, sum.Max = sum.Open+int64(p.TotalConns()), sum.InUse+int64(p.AcquiredConns()), sum.Max+int64(p.MaxConns())
+		sum.Waits, sum.Waited = sum.Waits+p.EmptyAcquireCount(), sum.Waited+p.EmptyAcquireWaitTime()
 	}
+	return sum
 }

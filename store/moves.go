@@ -7,6 +7,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -30,13 +31,13 @@ type move struct {
 // CodeOverloaded, CodeUnavailable; for this one also CodeSoldOut (also when
 // there is no such product) and CodePurchaseLimit.
 func (s *Store) Reserve(ctx context.Context, id uuid.UUID) (order.Change, error) {
-	return s.moves.do(ctx, move{order: id, to: order.InventoryReserved})
+	return s.moves.Do(ctx, move{order: id, to: order.InventoryReserved})
 }
 
 // RequestPayment takes an order from INVENTORY_RESERVED to PAYMENT_PENDING, to
 // be paid at url until expiresAt. Errors as for Reserve.
 func (s *Store) RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url string, expiresAt time.Time) (order.Change, error) {
-	return s.moves.do(ctx, move{
+	return s.moves.Do(ctx, move{
 		order: id, to: order.PaymentPending, paymentID: paymentID, paymentURL: url,
 		expiresAt: expiresAt.UTC().Truncate(time.Millisecond),
 	})
@@ -47,7 +48,7 @@ func (s *Store) RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url
 // for Reserve; CodeConflict also when the payment is not this order's or not
 // RECEIVED, or the order was confirmed by another one.
 func (s *Store) Confirm(ctx context.Context, id uuid.UUID, paymentID string) (order.Change, error) {
-	return s.moves.do(ctx, move{order: id, to: order.Confirmed, paymentID: paymentID})
+	return s.moves.Do(ctx, move{order: id, to: order.Confirmed, paymentID: paymentID})
 }
 
 // Finish takes an order to FAILED, for reason, or to CANCELLED and gives its
@@ -58,21 +59,21 @@ func (s *Store) Finish(ctx context.Context, id uuid.UUID, to order.Status, reaso
 	if to != order.Failed && to != order.Cancelled {
 		return order.Change{}, order.Errorf(order.CodeConflict, "An order cannot be finished as %q.", to)
 	}
-	return s.moves.do(ctx, move{order: id, to: to, reason: reason})
+	return s.moves.Do(ctx, move{order: id, to: to, reason: reason})
 }
 
 // move makes a group of moves, of any orders and products, in one transaction:
 // read and lock, decide in the order given, write. A move that is refused fails
 // alone; an error of the database fails the group.
-func (s *Store) move(ctx context.Context, moves []move) ([]outcome[order.Change], error) {
-	outs := make([]outcome[order.Change], len(moves))
+func (s *Store) move(ctx context.Context, moves []move) ([]batch.Result[order.Change], error) {
+	results := make([]batch.Result[order.Change], len(moves))
 	var g *group
 	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
 		if g, err = lockGroup(ctx, tx, moves); err != nil {
 			return err
 		}
 		for i, m := range moves {
-			outs[i].value, outs[i].err = g.make(m)
+			results[i].Value, results[i].Err = g.make(m)
 		}
 		return g.save(ctx, tx)
 	})
@@ -83,7 +84,7 @@ func (s *Store) move(ctx context.Context, moves []move) ([]outcome[order.Change]
 		return nil, dbError("move orders", err)
 	}
 	s.count(g.events)
-	return outs, nil
+	return results, nil
 }
 
 // count tells the meter what has been committed.

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -31,9 +32,13 @@ const (
 	moveDeadline = 5 * time.Second
 )
 
-// The pool must outnumber the batches under way (movers, an intake's writers
-// and its look-up), or readers and writers would wait for each other.
-const defaultConns = 20
+// The pool must outnumber the batches under way (movers and the look-ups of an
+// intake), or readers and writers would wait for each other. An intake writes
+// over connections of its own.
+const (
+	defaultConns = 20
+	intakeConns  = 4
+)
 
 const (
 	connectTimeout = 5 * time.Second
@@ -43,10 +48,11 @@ const (
 // Store is a pool of connections and the batcher that moves orders. Its
 // methods may be called concurrently.
 type Store struct {
-	pool  *pgxpool.Pool
-	moves *batcher[move, order.Change]
-	meter Meter
-	log   zerolog.Logger
+	pool   *pgxpool.Pool
+	intake *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
+	moves  *batch.Batcher[move, order.Change]
+	meter  Meter
+	log    zerolog.Logger
 }
 
 // Open connects to Postgres and pings it; it does not migrate. It returns an
@@ -60,17 +66,22 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	if err != nil {
 		return nil, fmt.Errorf("store: %w", err)
 	}
-	s := &Store{pool: pool, meter: cfg.Meter, log: cfg.Log}
+	intake, err := pgxpool.NewWithConfig(ctx, intakeConfig(conf))
+	if err != nil {
+		pool.Close()
+		return nil, fmt.Errorf("store: %w", err)
+	}
+	s := &Store{pool: pool, intake: intake, meter: cfg.Meter, log: cfg.Log}
 	if s.meter == nil {
 		s.meter = unmetered{}
 	}
 	if err := s.Ping(ctx); err != nil {
-		pool.Close()
+		s.closePools()
 		return nil, err
 	}
-	s.moves = newBatcher(batcherConfig{
-		Writers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Ran: s.meter.MoveBatch,
-	}, s.move)
+	s.moves = batch.New(batch.Config{
+		Servers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Ran: s.meter.MoveBatch,
+	}, batch.Whole(func(ctx context.Context, moves []move) []batch.Result[order.Change] { return apart(ctx, moves, s.move) }))
 	return s, nil
 }
 
@@ -89,20 +100,22 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 		conf.ConnConfig.ConnectTimeout = connectTimeout
 	}
 	conf.PingTimeout = pingTimeout
-	conf.AfterConnect = setUp
+	// Planned for the tables as they are: a plan kept from when the sale began,
+	// and the tables were empty, would scan them whole a minute later.
+	conf.AfterConnect = setUp("force_custom_plan")
 	return conf, nil
 }
 
 // setUp makes every timestamptz arrive in UTC, as order.Order promises, instead
-// of the process' local zone. It also has each statement planned for the
-// tables as they are: a plan kept from when the sale began, and the tables were
-// empty, would scan them whole a minute later.
-func setUp(ctx context.Context, conn *pgx.Conn) error {
-	conn.TypeMap().RegisterType(&pgtype.Type{
-		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-	})
-	_, err := conn.Exec(ctx, `SET plan_cache_mode = force_custom_plan`)
-	return err
+// of the process' local zone, and says how statements are planned.
+func setUp(planning string) func(context.Context, *pgx.Conn) error {
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', $1, false)`, planning)
+		return err
+	}
 }
 
 // Ping returns an Error with CodeUnavailable when Postgres does not answer.
@@ -110,9 +123,14 @@ func (s *Store) Ping(ctx context.Context) error {
 	return dbError("ping", s.pool.Ping(ctx))
 }
 
-// Close finishes the moves that were begun and closes the pool. Each Intake
-// must have been stopped before.
+// Close finishes the moves that were begun and closes the pools. Nobody may be
+// using an Intake any more.
 func (s *Store) Close() {
-	_ = s.moves.stop(context.Background()) // a group ends by its own deadline
+	_ = s.moves.Stop(context.Background()) // a group ends by its own deadline
+	s.closePools()
+}
+
+func (s *Store) closePools() {
+	s.intake.Close()
 	s.pool.Close()
 }

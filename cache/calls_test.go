@@ -2,7 +2,6 @@ package cache
 
 import (
 	"context"
-	"errors"
 	"fmt"
 	"net"
 	"strings"
@@ -12,6 +11,7 @@ import (
 
 	"github.com/rs/zerolog"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -24,7 +24,7 @@ func TestScriptsAreLoadedAgainAfterAFlush(t *testing.T) {
 		var all sync.WaitGroup
 		for i := range 20 {
 			all.Go(func() {
-				if _, err := s.gate.Hold(context.Background(), request(fmt.Sprint(i), 1)); err != nil {
+				if _, err := s.gate.holdOne(context.Background(), request(fmt.Sprint(i), 1)); err != nil {
 					t.Error(err)
 				}
 			})
@@ -62,7 +62,7 @@ func wantUnavailable(t *testing.T, g *Gate) {
 	began := time.Now()
 	r := request("ann", 1)
 	for what, err := range map[string]error{
-		"Hold":   second(g.Hold(t.Context(), r)),
+		"Hold":   second(g.holdOne(t.Context(), r)),
 		"Settle": g.Settle(t.Context(), r.OrderID, order.Stock{ProductID: "shirt"}),
 	} {
 		if order.CodeOf(err) != order.CodeUnavailable {
@@ -111,101 +111,29 @@ func blackHole(t *testing.T) string {
 	return l.Addr().String()
 }
 
-// The order under a key's known id may be written by the request that was
-// first: its hold is not the retry's to give back.
-func TestARetryThatGotNoAnswerLeavesTheHoldOfItsTwin(t *testing.T) {
+// A hold that got no answer may have been taken: it is given back, except under
+// a key's known id, where the order may be written by the request that was
+// first, whose hold is not the retry's to give back.
+func TestAHoldWithoutAnAnswerIsGivenBackUnlessItMayBeItsTwins(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.sell()
-	r := keyed(request("ann", 1), "k")
-	s.accept(r)
-	r.Retry = true
-	c := s.gate.holdCall(r)
-	c.state.Store(sent)
-	c.leave()
-	c.finish()
+	first, retry := request("ann", 1), keyed(request("bob", 1), "k")
+	s.accept(first)
+	s.accept(retry)
+	retry.Retry = true
+	requests := []order.HoldRequest{first, retry}
+	results := make([]batch.Result[order.Held], 2)
+	for _, of := range s.gate.byProduct(requests) {
+		s.gate.unanswered(of, context.DeadlineExceeded, requests, results)
+	}
+	for _, r := range results {
+		if order.CodeOf(r.Err) != order.CodeUnavailable {
+			t.Error(r.Err)
+		}
+	}
 	s.gate.drops.close() // what was queued has been tried
 	s.wantStock(10, 1)
-}
-
-func TestAHoldWhoseCallerLeftIsGivenBack(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
-	s.sell(stock(1000))
-	var all sync.WaitGroup
-	for i := range 100 {
-		all.Go(func() {
-			ctx, cancel := context.WithTimeout(context.Background(), time.Duration(i)*20*time.Microsecond)
-			defer cancel()
-			r := request("ann", 1)
-			_, err := s.gate.Hold(ctx, r)
-			if err == nil {
-				err = s.gate.Drop(ctx, r.ProductID, r.OrderID)
-			} else if order.CodeOf(err) == order.CodeUnavailable && errors.Is(err, context.DeadlineExceeded) {
-				err = nil
-			}
-			if err != nil {
-				t.Error(err)
-			}
-		})
-	}
-	all.Wait()
-	eventually(t, func() bool { return s.stock().Held == 0 })
-}
-
-// stalled is a pipeline whose flushers never run, so that calls stay queued.
-func stalled() *pipeline { return &pipeline{queue: make(chan *call, 2)} }
-
-func TestACallWhoseCallerLeftIsNeverSent(t *testing.T) {
-	t.Parallel()
-	p := stalled()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	undone := false
-	if _, err := p.do(ctx, &call{undo: func() { undone = true }}); !errors.Is(err, context.Canceled) {
-		t.Fatal(err)
-	}
-	if calls := p.batch(<-p.queue); len(calls) != 0 || undone {
-		t.Fatalf("%d calls would be sent; undone: %v", len(calls), undone)
-	}
-}
-
-func TestACallLeftUnderWayIsUndoneWhenItEnds(t *testing.T) {
-	t.Parallel()
-	undone := 0
-	c := &call{undo: func() { undone++ }}
-	c.state.Store(sent)
-	if !c.leave() || undone != 0 {
-		t.Fatal("undone before Redis has answered")
-	}
-	c.finish()
-	if undone != 1 {
-		t.Fatalf("undone %d times", undone)
-	}
-}
-
-func TestAFullQueueIsOverloaded(t *testing.T) {
-	t.Parallel()
-	p := stalled()
-	ctx, cancel := context.WithCancel(t.Context())
-	cancel()
-	for range cap(p.queue) {
-		_, _ = p.do(ctx, &call{})
-	}
-	if _, err := p.do(ctx, &call{}); order.CodeOf(err) != order.CodeOverloaded {
-		t.Fatal(err)
-	}
-}
-
-func TestABatchIsBounded(t *testing.T) {
-	t.Parallel()
-	p := &pipeline{queue: make(chan *call, 2*maxBatch)}
-	for range 2 * maxBatch {
-		p.queue <- &call{}
-	}
-	if calls := p.batch(<-p.queue); len(calls) != maxBatch {
-		t.Fatalf("%d calls in a batch", len(calls))
-	}
 }
 
 func TestCloseTriesQueuedDrops(t *testing.T) {

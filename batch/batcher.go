@@ -1,0 +1,273 @@
+package batch
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+	"time"
+
+	"order-service/order"
+)
+
+// ErrWithdrawn says that a call left the queue before a batch took it: it
+// certainly did nothing.
+var ErrWithdrawn = errors.New("batch: withdrawn before it was begun")
+
+// Config bounds a Batcher. All but the functions and Budget are required.
+type Config struct {
+	Servers  int           // batches under way at once
+	MaxBatch int           // calls in one batch
+	MaxQueue int           // calls that wait
+	Deadline time.Duration // longest stay in the queue, and longest run of a batch
+	Budget   time.Duration // a call that would wait longer for its turn is refused at once; 0: never
+
+	Waited func(time.Duration)                 // by one call, for a server; may be nil
+	Ran    func(calls int, took time.Duration) // one batch, well or not; may be nil
+}
+
+// Flush does the work of one batch. It must Answer every call once, and not
+// touch a call afterwards. Its ctx is no caller's: it ends at the Deadline, or
+// when Stop loses patience.
+type Flush[Req, Res any] func(ctx context.Context, calls []*Call[Req, Res])
+
+// Batcher groups concurrent calls into batches.
+type Batcher[Req, Res any] struct {
+	cfg     Config
+	flush   Flush[Req, Res]
+	pool    sync.Pool     // of calls
+	wake    chan struct{} // one token for each server that is to begin
+	servers sync.WaitGroup
+
+	mu     sync.Mutex
+	queue  []*Call[Req, Res] // oldest first
+	closed bool
+	busy   int  // servers that work or have been woken
+	waking bool // one of them has been woken and has taken nothing yet
+	pace   pace
+
+	ctx     context.Context // of every batch
+	abandon context.CancelFunc
+}
+
+// New starts the servers. The owner calls Stop.
+func New[Req, Res any](cfg Config, flush Flush[Req, Res]) *Batcher[Req, Res] {
+	b := &Batcher[Req, Res]{cfg: cfg, flush: flush, wake: make(chan struct{}, cfg.Servers), pace: newPace(cfg)}
+	b.pool.New = func() any { return &Call[Req, Res]{done: make(chan struct{}, 1)} }
+	b.ctx, b.abandon = context.WithCancel(context.Background())
+	for server := range cfg.Servers {
+		b.servers.Go(func() { b.serve(server) })
+	}
+	return b
+}
+
+// Do waits for req's answer. When ctx ends first it withdraws req if no server
+// has taken it, with ErrWithdrawn; otherwise it waits on. Codes, each with
+// ErrWithdrawn: CodeOverloaded when the queue is full or the wait would pass
+// the Budget, CodeUnavailable after Stop and after a Deadline in the queue.
+func (b *Batcher[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
+	c := b.pool.Get().(*Call[Req, Res])
+	c.Req, c.since = req, time.Now()
+	if err := b.enqueue(ctx, c); err != nil {
+		return *new(Res), err
+	}
+	select {
+	case <-c.done:
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(waiting, withdrawn) {
+			return *new(Res), fmt.Errorf("%w: %w", ErrWithdrawn, context.Cause(ctx))
+		}
+		<-c.done
+	}
+	res, err := c.res, c.err
+	c.reset()
+	b.pool.Put(c)
+	return res, err
+}
+
+func (b *Batcher[Req, Res]) enqueue(ctx context.Context, c *Call[Req, Res]) error {
+	if ctx.Err() != nil {
+		return fmt.Errorf("%w: %w", ErrWithdrawn, context.Cause(ctx))
+	}
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	switch {
+	case b.closed:
+		return order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is shutting down.")
+	case len(b.queue) >= b.cfg.MaxQueue, b.pace.late(len(b.queue), c.since):
+		return overloaded()
+	}
+	b.queue = append(b.queue, c)
+	if b.busy == 0 || b.busy < b.cfg.Servers && !b.waking && (b.worth() || b.pace.slow(c.since)) {
+		b.busy++
+		b.waking = true
+		b.wake <- struct{}{}
+	}
+	return nil
+}
+
+func overloaded() error {
+	return &order.Error{
+		Code: order.CodeOverloaded, Message: "Too many requests are waiting. Please try again in a moment.",
+		RetryAfter: time.Second, Err: ErrWithdrawn,
+	}
+}
+
+// worth reports whether a further server should begin.
+func (b *Batcher[Req, Res]) worth() bool { return len(b.queue) >= b.pace.last }
+
+// serve is one server.
+func (b *Batcher[Req, Res]) serve(server int) {
+	for range b.wake {
+		for first := true; b.round(server, first); first = false {
+		}
+	}
+}
+
+// round runs one batch and reports whether there was one worth running.
+func (b *Batcher[Req, Res]) round(server int, first bool) bool {
+	// Callers that are about to ask get to run, and join this batch.
+	runtime.Gosched()
+	runtime.Gosched()
+	calls, begun := b.take(server, first)
+	if calls == nil {
+		return false
+	}
+	if calls = b.claim(calls, begun); len(calls) > 0 {
+		ctx, cancel := context.WithTimeout(b.ctx, b.cfg.Deadline)
+		b.flush(ctx, calls)
+		cancel()
+	}
+	b.finish(server, len(calls), time.Since(begun))
+	return true
+}
+
+// take takes what waits, up to one batch, or rests the server where that is not
+// worth it. The last busy server always goes on, so that nothing is left
+// waiting.
+func (b *Batcher[Req, Res]) take(server int, first bool) ([]*Call[Req, Res], time.Time) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if first {
+		b.waking = false
+	}
+	if len(b.queue) == 0 || b.busy > 1 && !first && !b.worth() {
+		b.busy--
+		return nil, time.Time{}
+	}
+	n := min(len(b.queue), b.cfg.MaxBatch)
+	calls := slices.Clone(b.queue[:n])
+	b.queue = slices.Delete(b.queue, 0, n)
+	now := time.Now()
+	b.pace.took(server, n, now)
+	return calls, now
+}
+
+// claim keeps the calls that were not withdrawn. One that has waited past the
+// deadline, behind something stuck, is answered instead of begun.
+func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time) []*Call[Req, Res] {
+	kept := calls[:0]
+	for _, c := range calls {
+		waited := now.Sub(c.since)
+		switch {
+		case !c.state.CompareAndSwap(waiting, taken):
+		case waited > b.cfg.Deadline:
+			c.Fail(order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is not available. Please try again."))
+		default:
+			if b.cfg.Waited != nil {
+				b.cfg.Waited(waited)
+			}
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+func (b *Batcher[Req, Res]) finish(server, calls int, took time.Duration) {
+	b.mu.Lock()
+	b.pace.finished(server, took)
+	b.mu.Unlock()
+	if b.cfg.Ran != nil && calls > 0 {
+		b.cfg.Ran(calls, took)
+	}
+}
+
+// Stop refuses new calls, runs those that are queued and returns when the
+// servers have ended. When ctx ends first it abandons the batches under way,
+// whose callers are answered with errors, and returns ctx's error. It may be
+// called again.
+func (b *Batcher[Req, Res]) Stop(ctx context.Context) error {
+	b.mu.Lock()
+	if !b.closed {
+		b.closed = true
+		close(b.wake)
+	}
+	b.mu.Unlock()
+	defer context.AfterFunc(ctx, b.abandon)()
+	b.servers.Wait()
+	b.abandon()
+	return ctx.Err()
+}
+
+// Call is one request on its way.
+type Call[Req, Res any] struct {
+	Req Req
+
+	since time.Time
+	state atomic.Int32
+	res   Res
+	err   error
+	done  chan struct{} // holds one: a server never waits for a caller
+}
+
+const (
+	waiting int32 = iota
+	taken
+	withdrawn
+)
+
+// Answer gives the caller its result. The call is the caller's from then on.
+func (c *Call[Req, Res]) Answer(res Res, err error) {
+	c.res, c.err = res, err
+	c.done <- struct{}{}
+}
+
+// Fail answers with an error alone.
+func (c *Call[Req, Res]) Fail(err error) { c.Answer(*new(Res), err) }
+
+// Waited is how long the call has been with the batcher.
+func (c *Call[Req, Res]) Waited() time.Duration { return time.Since(c.since) }
+
+// reset makes the call ready for the next caller, and forgets what it held.
+func (c *Call[Req, Res]) reset() {
+	c.Req, c.res, c.err = *new(Req), *new(Res), nil
+	c.state.Store(waiting)
+}
+
+// Reqs returns the requests of calls.
+func Reqs[Req, Res any](calls []*Call[Req, Res]) []Req {
+	reqs := make([]Req, len(calls))
+	for i, c := range calls {
+		reqs[i] = c.Req
+	}
+	return reqs
+}
+
+// Result is what became of one request.
+type Result[Res any] struct {
+	Value Res
+	Err   error
+}
+
+// Whole makes a Flush of a function that answers a batch as a whole, with one
+// result for each request.
+func Whole[Req, Res any](do func(context.Context, []Req) []Result[Res]) Flush[Req, Res] {
+	return func(ctx context.Context, calls []*Call[Req, Res]) {
+		for i, r := range do(ctx, Reqs(calls)) {
+			calls[i].Answer(r.Value, r.Err)
+		}
+	}
+}

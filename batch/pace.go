@@ -1,0 +1,103 @@
+package batch
+
+import "time"
+
+// stuckAfter is the least age at which a batch may count as stuck: well past
+// the pauses of a healthy database, well below what a buyer waits.
+const stuckAfter = 250 * time.Millisecond
+
+// slowAfter is the least age at which a batch no longer keeps a second server
+// from a small one.
+const slowAfter = 10 * time.Millisecond
+
+// pace is how fast the queue moves. Its methods need the batcher's lock.
+type pace struct {
+	maxBatch int
+	budget   time.Duration
+	last     int           // calls in the batch that was taken last
+	full     time.Time     // when a full batch was last taken; zero when one that was not full came since
+	each     time.Duration // time for one call while full batches follow each other, moving average
+	batch    time.Duration // time of a batch, moving average
+	begun    []time.Time   // of each server's batch; zero while it has none
+}
+
+func newPace(cfg Config) pace {
+	return pace{maxBatch: cfg.MaxBatch, budget: cfg.Budget, begun: make([]time.Time, cfg.Servers)}
+}
+
+// took notes that a server took n calls. Only a full batch that follows a full
+// one tells how fast the queue can move; others tell how many came.
+func (p *pace) took(server, n int, now time.Time) {
+	p.begun[server], p.last = now, n
+	if n < p.maxBatch {
+		p.full = time.Time{}
+		return
+	}
+	if !p.full.IsZero() {
+		p.each = weigh(p.each, now.Sub(p.full)/time.Duration(n))
+	}
+	p.full = now
+}
+
+func (p *pace) finished(server int, took time.Duration) {
+	p.begun[server] = time.Time{}
+	p.batch = weigh(p.batch, took)
+}
+
+// weigh is a moving average in which the newest value counts a quarter.
+func weigh(average, newest time.Duration) time.Duration {
+	if average == 0 {
+		return newest
+	}
+	return average + (newest-average)/4
+}
+
+// late reports whether a call that comes now, behind ahead others, would wait
+// longer than the budget for its turn. What fits into the next batch is never
+// late, however long a batch takes: a slow disk is no queue. Behind servers
+// that are all stuck everything is; once one has failed, the next call finds out
+// whether the trouble is over.
+func (p *pace) late(ahead int, now time.Time) bool {
+	if p.budget == 0 {
+		return false
+	}
+	if ahead >= p.maxBatch && time.Duration(ahead)*p.perCall(now) > p.budget {
+		return true
+	}
+	return p.stuck(now)
+}
+
+// perCall is how long one call keeps those behind it waiting: as full batches
+// have shown, or as the batches under way are about to.
+func (p *pace) perCall(now time.Time) time.Duration {
+	oldest := p.batch
+	for _, begun := range p.begun {
+		if !begun.IsZero() {
+			oldest = max(oldest, now.Sub(begun))
+		}
+	}
+	return max(p.each, oldest/time.Duration(p.maxBatch*len(p.begun)))
+}
+
+// stuck reports whether every server has been at its batch for far too long.
+func (p *pace) stuck(now time.Time) bool {
+	limit := max(stuckAfter, 4*p.batch)
+	for _, begun := range p.begun {
+		if begun.IsZero() || now.Sub(begun) <= limit {
+			return false
+		}
+	}
+	return true
+}
+
+// slow reports whether a batch is under way that takes longer than usual, so
+// that it is better not to wait for its server.
+func (p *pace) slow(now time.Time) bool {
+	limit := max(slowAfter, 2*p.batch)
+	for _, begun := range p.begun {
+		if !begun.IsZero() && now.Sub(begun) > limit {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,115 @@
+package batch
+
+import (
+	"testing"
+	"testing/synctest"
+	"time"
+
+	"order-service/order"
+)
+
+// crowd is a batcher with a budget of 20 ms whose batches of 10 take a while.
+func crowd(takes time.Duration, servers int) (*Batcher[int, int], *echo) {
+	e := &echo{takes: takes}
+	return New(Config{Servers: servers, MaxBatch: 10, MaxQueue: 10_000, Deadline: 5 * time.Second, Budget: 20 * time.Millisecond}, e.flush), e
+}
+
+// press sends each calls a millisecond for so many milliseconds, and counts.
+func press(t *testing.T, b *Batcher[int, int], each, milliseconds int) (accepted, refused int, longest time.Duration) {
+	type answer struct {
+		err  error
+		took time.Duration
+	}
+	answers := make(chan answer, each*milliseconds)
+	for range milliseconds {
+		for range each {
+			go func() {
+				begun := time.Now()
+				_, err := b.Do(t.Context(), 1)
+				answers <- answer{err, time.Since(begun)}
+			}()
+		}
+		time.Sleep(time.Millisecond)
+	}
+	for range cap(answers) {
+		a := <-answers
+		switch order.CodeOf(a.err) {
+		case "":
+			accepted++
+			longest = max(longest, a.took)
+		case order.CodeOverloaded:
+			refused++
+			if a.took > 0 {
+				t.Errorf("refused after %v, want at once", a.took)
+			}
+		default:
+			t.Fatal(a.err)
+		}
+	}
+	return accepted, refused, longest
+}
+
+func TestUnderOverloadAsMuchIsDoneAsCanBeAndTheRestIsRefusedAtOnce(t *testing.T) {
+	for name, c := range map[string]struct {
+		takes    time.Duration
+		servers  int
+		capacity int // calls in a second
+	}{
+		"fast":       {2 * time.Millisecond, 1, 5000},
+		"two":        {4 * time.Millisecond, 2, 5000},
+		"slow disk":  {50 * time.Millisecond, 4, 800},
+		"very slow":  {200 * time.Millisecond, 4, 200},
+		"one a time": {50 * time.Millisecond, 1, 200},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				b, _ := crowd(c.takes, c.servers)
+				accepted, refused, longest := press(t, b, 2*c.capacity/1000+1, 3000)
+				if accepted < 3*c.capacity*9/10 {
+					t.Errorf("%d accepted of %d that could be, %d refused", accepted, 3*c.capacity, refused)
+				}
+				if limit := 2*c.takes + 30*time.Millisecond + c.takes/2; longest > limit {
+					t.Errorf("one waited %v for what takes %v, want at most %v", longest, c.takes, limit)
+				}
+				stop(t, b)
+			})
+		})
+	}
+}
+
+func TestNothingIsRefusedBelowCapacity(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := crowd(50*time.Millisecond, 4)
+		if _, refused, _ := press(t, b, 0, 10); refused > 0 {
+			t.Error(refused)
+		}
+		accepted, refused, _ := press(t, b, 1, 500) // 1,000/s come, 800/s can be done, and 40 may wait
+		_ = accepted
+		if refused > 250 {
+			t.Errorf("%d of 500 refused", refused)
+		}
+		stop(t, b)
+	})
+}
+
+func TestBehindServersThatAreAllStuckEverythingIsRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, e := crowd(time.Hour, 2)
+		failed := make(chan error, 3)
+		for range 2 {
+			go func() { _, err := b.Do(t.Context(), 1); failed <- err }()
+			synctest.Wait()
+		}
+		time.Sleep(stuckAfter + time.Millisecond)
+		if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeOverloaded {
+			t.Errorf("behind two that are stuck: %v", err)
+		}
+		time.Sleep(5 * time.Second)
+		synctest.Wait()
+		e.takes = time.Millisecond // it is well again, and the next call finds out
+		if _, err := b.Do(t.Context(), 1); err != nil {
+			t.Error(err)
+		}
+		stop(t, b)
+	})
+}

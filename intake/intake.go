@@ -1,0 +1,214 @@
+package intake
+
+import (
+	"bytes"
+	"cmp"
+	"context"
+	"errors"
+	"math/rand/v2"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+
+	"order-service/batch"
+	"order-service/order"
+)
+
+// Gate admits orders before they are written.
+type Gate interface {
+	// SoldOut refuses from memory what the gate knows to be sold out.
+	SoldOut(order.HoldRequest) error
+	// Hold answers each request, in their order. Codes: CodeSoldOut,
+	// CodePriceChanged, CodePurchaseLimit, CodePriceUnavailable, CodeSaleClosed,
+	// CodeUnavailable.
+	Hold(context.Context, []order.HoldRequest) []batch.Result[order.Held]
+	// Drop gives back what was held for an order that will not be written.
+	Drop(ctx context.Context, productID string, orderID uuid.UUID) error
+}
+
+// Orders is where accepted orders are written.
+type Orders interface {
+	// Insert writes all in one commit, each with its own result. An error that
+	// is order.ErrOutcomeUnknown leaves open whether the order exists.
+	Insert(context.Context, []order.Intent) []batch.Result[order.Accepted]
+	// Lookup finds the orders that keys stand for; a nil value is none.
+	Lookup(context.Context, []order.KeyOwner) []batch.Result[*order.Accepted]
+}
+
+// Meter is told how orders are accepted. It must not block.
+type Meter interface {
+	IntakeWaited(time.Duration)                          // by one request, for its wave
+	Held(code order.Code, seen bool, took time.Duration) // the gate's answer to one request; "" is no error
+	IntakeBatch(orders int, took time.Duration)          // committed, or failed
+}
+
+// unmetered stands in for a Meter that nobody gave.
+type unmetered struct{}
+
+func (unmetered) IntakeWaited(time.Duration)           {}
+func (unmetered) Held(order.Code, bool, time.Duration) {}
+func (unmetered) IntakeBatch(int, time.Duration)       {}
+
+// Config bounds an Intake. Zero values take the defaults noted.
+type Config struct {
+	Waves    int           // waves under way at once (2)
+	MaxWave  int           // orders in one wave (256)
+	MaxQueue int           // requests that wait for a wave (8192)
+	Deadline time.Duration // longest wait in the queue, and longest wave (5 s)
+	Budget   time.Duration // a request that would wait longer is refused at once; 0: never
+
+	Meter Meter          // may be nil
+	Log   zerolog.Logger // of what goes wrong, at a bounded rate
+}
+
+// Intake accepts orders. Its owner calls Stop before what it writes to ends.
+type Intake struct {
+	gate    Gate
+	waves   *batch.Batcher[order.HoldRequest, placed]
+	lookups *batch.Batcher[order.KeyOwner, *order.Accepted]
+	log     zerolog.Logger
+}
+
+// New returns a running Intake.
+func New(cfg Config, gate Gate, store Orders) *Intake {
+	bounds := batch.Config{
+		Servers: cmp.Or(cfg.Waves, 2), MaxBatch: cmp.Or(cfg.MaxWave, 256), MaxQueue: cmp.Or(cfg.MaxQueue, 8192),
+		Deadline: cmp.Or(cfg.Deadline, 5*time.Second),
+	}
+	if cfg.Meter == nil {
+		cfg.Meter = unmetered{}
+	}
+	i := &Intake{gate: gate, log: cfg.Log}
+	i.lookups = batch.New(bounds, batch.Whole(store.Lookup))
+	bounds.Budget, bounds.Waited = cfg.Budget, cfg.Meter.IntakeWaited
+	i.waves = batch.New(bounds, (&waves{gate: gate, store: store, meter: cfg.Meter}).run)
+	return i
+}
+
+// Stop refuses new requests and finishes the queued ones. When ctx ends first,
+// those under way fail, and ctx's error is returned. It may be called twice.
+func (i *Intake) Stop(ctx context.Context) error {
+	_ = i.waves.Stop(ctx) // its error is ctx's, as is the next one
+	return i.lookups.Stop(ctx)
+}
+
+// Accept holds stock for req and writes its order; the id it returns is that of
+// an order that exists. It answers within some Deadlines; a ctx that ends sooner
+// withdraws what no wave has taken. The codes are those of the gate, and
+// CodeIdempotencyMismatch, CodeValidation for an amount that overflows,
+// CodeOverloaded and CodeUnavailable.
+func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, error) {
+	hold := order.HoldRequest{Request: req}
+	if err := i.gate.SoldOut(hold); err != nil {
+		return uuid.UUID{}, err
+	}
+	var err error
+	if hold.OrderID, err = uuid.NewV7(); err != nil {
+		return uuid.UUID{}, err
+	}
+	if req.Key != "" {
+		hold.Hash = req.Hash()
+	}
+	got, err := i.waves.Do(ctx, hold)
+	switch {
+	case err != nil && req.Key != "" && refusal(err):
+		return i.earlier(ctx, hold, err)
+	case err != nil:
+		return uuid.UUID{}, err
+	case got.held.Seen:
+		return i.again(ctx, hold, got.held)
+	}
+	return i.conclude(ctx, hold, got)
+}
+
+// refusal reports whether the gate said no, rather than that it cannot tell.
+func refusal(err error) bool {
+	switch order.CodeOf(err) {
+	case order.CodeSoldOut, order.CodePriceChanged, order.CodePurchaseLimit, order.CodePriceUnavailable, order.CodeSaleClosed:
+		return true
+	}
+	return false
+}
+
+// earlier answers with the order that the key already has, or with the
+// gate's refusal when there is none.
+func (i *Intake) earlier(ctx context.Context, hold order.HoldRequest, refused error) (uuid.UUID, error) {
+	first, err := i.lookups.Do(ctx, order.KeyOwner{UserID: hold.UserID, Key: hold.Key})
+	switch {
+	case err != nil:
+		return uuid.UUID{}, err
+	case first == nil:
+		return uuid.UUID{}, refused
+	}
+	return sameRequest(first.OrderID, first.Hash, hold.Hash)
+}
+
+// again handles a key that the gate has seen. Where its order was never
+// written, because a process died between gate and commit or is at it right
+// now, the order is held and written under the id the key already has: both
+// writers then mean the same row.
+func (i *Intake) again(ctx context.Context, hold order.HoldRequest, seen order.Held) (uuid.UUID, error) {
+	if id, err := sameRequest(seen.OrderID, seen.Hash, hold.Hash); err != nil {
+		return id, err
+	}
+	first, err := i.lookups.Do(ctx, order.KeyOwner{UserID: hold.UserID, Key: hold.Key})
+	switch {
+	case err != nil:
+		return uuid.UUID{}, err
+	case first != nil:
+		return sameRequest(first.OrderID, first.Hash, hold.Hash)
+	}
+	hold.OrderID, hold.Retry = seen.OrderID, true
+	got, err := i.waves.Do(ctx, hold)
+	switch {
+	case err != nil && refusal(err): // written since the look-up, and sold out or dearer by now
+		return i.earlier(ctx, hold, err)
+	case err != nil:
+		return uuid.UUID{}, err
+	}
+	return i.conclude(ctx, hold, got)
+}
+
+// sameRequest returns id when both bodies hash alike, else CodeIdempotencyMismatch.
+func sameRequest(id uuid.UUID, first, now []byte) (uuid.UUID, error) {
+	if !bytes.Equal(first, now) {
+		return uuid.UUID{}, order.Errorf(order.CodeIdempotencyMismatch, "This Idempotency-Key was used for a different order.")
+	}
+	return id, nil
+}
+
+// conclude says what became of a held order. The hold is dropped at once when
+// there will be no order under this id.
+func (i *Intake) conclude(ctx context.Context, hold order.HoldRequest, got placed) (uuid.UUID, error) {
+	switch {
+	case got.lost != nil:
+		return uuid.UUID{}, i.notWritten(ctx, hold, got.lost)
+	case got.stored.OrderID == hold.OrderID:
+		return hold.OrderID, nil
+	}
+	i.drop(ctx, hold)
+	return sameRequest(got.stored.OrderID, got.stored.Hash, hold.Hash)
+}
+
+// notWritten gives the hold of a failed insert back, if that is safe, and
+// returns what the client is told. A hold under a key's known id may be that of
+// another request which is about to commit, so it too is left to reap.
+func (i *Intake) notWritten(ctx context.Context, hold order.HoldRequest, err error) error {
+	if !errors.Is(err, order.ErrOutcomeUnknown) && !hold.Retry {
+		i.drop(ctx, hold)
+	}
+	if order.CodeOf(err) != order.CodeInternal {
+		return err
+	}
+	return &order.Error{
+		Code: order.CodeUnavailable, Err: err, RetryAfter: time.Second + rand.N(time.Second),
+		Message: "The order could not be confirmed as accepted. Repeat it with the same Idempotency-Key to be sure.",
+	}
+}
+
+func (i *Intake) drop(ctx context.Context, hold order.HoldRequest) {
+	if err := i.gate.Drop(ctx, hold.ProductID, hold.OrderID); err != nil {
+		i.log.Warn().Err(err).Stringer("order", hold.OrderID).Msg("hold not dropped; reap will")
+	}
+}

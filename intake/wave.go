@@ -1,0 +1,120 @@
+package intake
+
+import (
+	"context"
+	"sync/atomic"
+	"time"
+
+	"order-service/batch"
+	"order-service/failpoint"
+	"order-service/order"
+)
+
+// staleAfter is how long a request may have waited behind a wave that Redis
+// did not answer and still be worth asking: another such wave must not take its
+// answer past 50 ms.
+const staleAfter = 15 * time.Millisecond
+
+// call is one request in a wave.
+type call = batch.Call[order.HoldRequest, placed]
+
+// placed is what a wave made of a request.
+type placed struct {
+	held   order.Held
+	stored order.Accepted // unless held.Seen
+	lost   error          // why a held order is not, or may not be, stored
+}
+
+// waves runs waves through both stages.
+type waves struct {
+	gate  Gate
+	store Orders
+	meter Meter
+	mute  atomic.Bool // the gate has not answered the last wave
+}
+
+// run takes one wave through the gate and the commit.
+func (w *waves) run(ctx context.Context, calls []*call) {
+	if calls = w.timely(calls); len(calls) == 0 {
+		return
+	}
+	admitted, intents := w.hold(ctx, calls)
+	if len(admitted) == 0 {
+		return
+	}
+	if err := failpoint.Hit(failpoint.IntakeHeld); err != nil {
+		for _, c := range admitted {
+			c.Answer(placed{held: order.Held{OrderID: c.Req.OrderID}, lost: err}, nil)
+		}
+		return
+	}
+	w.commit(ctx, admitted, intents)
+}
+
+// timely answers what has waited too long for a gate that does not answer.
+func (w *waves) timely(calls []*call) []*call {
+	if !w.mute.Load() {
+		return calls
+	}
+	kept := calls[:0]
+	for _, c := range calls {
+		if c.Waited() > staleAfter {
+			c.Fail(order.Errorf(order.CodeUnavailable, "The shop is not reachable right now. Please try again."))
+		} else {
+			kept = append(kept, c)
+		}
+	}
+	return kept
+}
+
+// hold asks the gate for all calls. It answers those that go no further and
+// returns the rest, each with its order as it is to be written.
+func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Intent) {
+	begun := time.Now()
+	results := w.gate.Hold(ctx, batch.Reqs(calls))
+	now := time.Now()
+	admitted, intents, mute := calls[:0], make([]order.Intent, 0, len(calls)), true
+	for i, c := range calls {
+		held, err := results[i].Value, results[i].Err
+		code := order.CodeOf(err)
+		w.meter.Held(code, held.Seen, now.Sub(begun))
+		mute = mute && code == order.CodeUnavailable
+		if err != nil || held.Seen {
+			c.Answer(placed{held: held}, err)
+			continue
+		}
+		intent, err := intent(&c.Req, held.UnitPrice, now)
+		if err != nil {
+			c.Answer(placed{held: held, lost: err}, nil)
+			continue
+		}
+		admitted, intents = append(admitted, c), append(intents, intent)
+	}
+	w.mute.Store(mute)
+	return admitted, intents
+}
+
+// intent is a held order at the price of its hold. An amount that overflows is
+// CodeValidation.
+func intent(r *order.HoldRequest, price order.Money, now time.Time) (order.Intent, error) {
+	amount, err := price.Times(r.Quantity)
+	now = now.UTC().Truncate(time.Microsecond) // as Postgres will keep it
+	return order.Intent{
+		Order: order.Order{
+			ID: r.OrderID, UserID: r.UserID, ProductID: r.ProductID, Quantity: r.Quantity,
+			UnitPrice: price.Amount, Amount: amount.Amount, Currency: amount.Currency,
+			Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now,
+		},
+		Key: r.Key, Hash: r.Hash,
+	}, err
+}
+
+// commit writes the admitted orders and answers their calls.
+func (w *waves) commit(ctx context.Context, admitted []*call, intents []order.Intent) {
+	begun := time.Now()
+	results := w.store.Insert(ctx, intents)
+	w.meter.IntakeBatch(len(intents), time.Since(begun))
+	for i, c := range admitted {
+		c.Answer(placed{held: order.Held{OrderID: c.Req.OrderID}, stored: results[i].Value, lost: results[i].Err}, nil)
+	}
+}

@@ -1,0 +1,142 @@
+package intake
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
+	"go.uber.org/goleak"
+
+	"order-service/batch"
+	"order-service/order"
+)
+
+func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+
+// backend is a gate and a store that admit and write everything, and a meter.
+type backend struct {
+	holdErr, insertErr error
+	silence            time.Duration // before the gate fails
+
+	mu             sync.Mutex
+	told           []string
+	waits, dropped int
+}
+
+func (b *backend) note(format string, args ...any) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.told = append(b.told, fmt.Sprintf(format, args...))
+}
+
+func (b *backend) SoldOut(order.HoldRequest) error { return nil }
+
+func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result[order.Held] {
+	time.Sleep(b.silence)
+	results := make([]batch.Result[order.Held], len(rs))
+	for i, r := range rs {
+		results[i].Err = b.holdErr
+		results[i].Value = order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: 100, Currency: "EUR"}}
+	}
+	return results
+}
+
+func (b *backend) Drop(context.Context, string, uuid.UUID) error {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.dropped++
+	return nil
+}
+
+func (b *backend) Insert(_ context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
+	results := make([]batch.Result[order.Accepted], len(intents))
+	for i, in := range intents {
+		results[i] = batch.Result[order.Accepted]{Value: order.Accepted{OrderID: in.ID}, Err: b.insertErr}
+	}
+	return results
+}
+
+func (b *backend) Lookup(_ context.Context, keys []order.KeyOwner) []batch.Result[*order.Accepted] {
+	return make([]batch.Result[*order.Accepted], len(keys))
+}
+
+func (b *backend) IntakeWaited(time.Duration) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.waits++
+}
+
+func (b *backend) Held(code order.Code, _ bool, _ time.Duration) { b.note("held %q", code) }
+
+func (b *backend) IntakeBatch(n int, _ time.Duration) { b.note("batch of %d", n) }
+
+func start(t *testing.T, b *backend) *Intake {
+	t.Helper()
+	i := New(Config{Meter: b, Log: zerolog.Nop()}, b, b)
+	t.Cleanup(func() {
+		if err := i.Stop(context.Background()); err != nil {
+			t.Error(err)
+		}
+	})
+	return i
+}
+
+func buy(i *Intake) error {
+	_, err := i.Accept(context.Background(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1})
+	return err
+}
+
+func TestMeterIsToldOfEveryStage(t *testing.T) {
+	b := &backend{}
+	if err := buy(start(t, b)); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{`held ""`, "batch of 1"}; !slices.Equal(b.told, want) || b.waits != 1 {
+		t.Errorf("told %q and %d waits, want %q", b.told, b.waits, want)
+	}
+}
+
+func TestAHoldIsDroppedUnlessItsOrderMayExist(t *testing.T) {
+	for name, c := range map[string]struct {
+		err   error
+		drops int
+	}{
+		"certain": {errors.New("refused"), 1},
+		"unknown": {order.ErrOutcomeUnknown, 0},
+	} {
+		b := &backend{insertErr: c.err}
+		if err := buy(start(t, b)); order.CodeOf(err) != order.CodeUnavailable {
+			t.Errorf("%s: %v", name, err)
+		}
+		if b.dropped != c.drops {
+			t.Errorf("%s: %d drops, want %d", name, b.dropped, c.drops)
+		}
+	}
+}
+
+// A gate that does not answer takes 200 ms of each wave here; whoever waited behind
+// one such wave does not wait for a second.
+func TestBehindASilentGateNobodyWaitsForTwoWaves(t *testing.T) {
+	b := &backend{holdErr: order.Errorf(order.CodeUnavailable, "Gone."), silence: 200 * time.Millisecond}
+	i := start(t, b)
+	var all sync.WaitGroup
+	for range 100 {
+		time.Sleep(time.Millisecond)
+		all.Go(func() {
+			if err := buy(i); order.CodeOf(err) != order.CodeUnavailable {
+				t.Error(err)
+			}
+		})
+	}
+	begun := time.Now()
+	all.Wait()
+	if took := time.Since(begun); took > 2*time.Second {
+		t.Errorf("the last was answered after %v", took)
+	}
+}
