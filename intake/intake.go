@@ -116,8 +116,8 @@ func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, erro
 		return i.earlier(ctx, hold, err)
 	case err != nil:
 		return uuid.UUID{}, err
-	case got.held.Seen:
-		return i.again(ctx, hold, got.held)
+	case got.hold.Seen:
+		return i.again(ctx, hold, got.hold)
 	}
 	return i.conclude(ctx, hold, got)
 }

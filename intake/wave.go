@@ -20,8 +20,8 @@ type call = batch.Call[order.HoldRequest, placed]
 
 // placed is what a wave made of a request.
 type placed struct {
-	held   order.Held
-	stored order.Accepted // unless held.Seen
+	hold   order.Held
+	stored order.Accepted // unless hold.Seen
 	lost   error          // why a held order is not, or may not be, stored
 }
 
@@ -44,7 +44,7 @@ func (w *waves) run(ctx context.Context, calls []*call) {
 	}
 	if err := failpoint.Hit(failpoint.IntakeHeld); err != nil {
 		for _, c := range admitted {
-			c.Answer(placed{held: order.Held{OrderID: c.Req.OrderID}, lost: err}, nil)
+			c.Answer(placed{hold: order.Held{OrderID: c.Req.OrderID}, lost: err}, nil)
 		}
 		return
 	}
@@ -80,12 +80,12 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Inten
 		w.meter.Held(code, held.Seen, now.Sub(begun))
 		mute = mute && code == order.CodeUnavailable
 		if err != nil || held.Seen {
-			c.Answer(placed{held: held}, err)
+			c.Answer(placed{hold: held}, err)
 			continue
 		}
 		intent, err := intent(&c.Req, held.UnitPrice, now)
 		if err != nil {
-			c.Answer(placed{held: held, lost: err}, nil)
+			c.Answer(placed{hold: held, lost: err}, nil)
 			continue
 		}
 		admitted, intents = append(admitted, c), append(intents, intent)
@@ -115,6 +115,6 @@ func (w *waves) commit(ctx context.Context, admitted []*call, intents []order.In
 	results := w.store.Insert(ctx, intents)
 	w.meter.IntakeBatch(len(intents), time.Since(begun))
 	for i, c := range admitted {
-		c.Answer(placed{held: order.Held{OrderID: c.Req.OrderID}, stored: results[i].Value, lost: results[i].Err}, nil)
+		c.Answer(placed{hold: order.Held{OrderID: c.Req.OrderID}, stored: results[i].Value, lost: results[i].Err}, nil)
 	}
 }
