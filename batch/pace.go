@@ -81,7 +81,7 @@ func (p *pace) perCall(now time.Time) time.Duration {
 
 // stuck reports whether every server has been at its batch for far too long.
 func (p *pace) stuck(now time.Time) bool {
-	limit := max(stuckAfter, 4*p.batch)
+	limit := max(stuckAfter, 4*p.batch, p.budget)
 	for _, begun := range p.begun {
 		if begun.IsZero() || now.Sub(begun) <= limit {
 			return false
