@@ -54,6 +54,9 @@ func refused(err error) bool {
 // exception) or 23 (integrity constraint violation).
 func badData(err error) bool { return sqlClass(err, "22", "23") }
 
+// taken reports whether a row was there already: 23505 (unique violation).
+func taken(err error) bool { return refused(err) && sqlClass(err, "23505") }
+
 // passing reports whether a statement was rolled back for a reason that
 // repeating it may cure: class 40 (serialization failure, deadlock).
 func passing(err error) bool { return refused(err) && sqlClass(err, "40") }

@@ -130,7 +130,7 @@ func (p *proxy) serve(client net.Conn, server string) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buf[:n], []byte("SELECT 1\x00")) && p.cutOnResult.CompareAndSwap(true, false) {
+		if bytes.Contains(buf[:n], []byte("INSERT 0 1\x00")) && p.cutOnResult.CompareAndSwap(true, false) {
 			return
 		}
 		if _, err := client.Write(buf[:n]); err != nil {
