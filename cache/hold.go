@@ -32,8 +32,8 @@ func (g *Gate) SoldOut(r order.HoldRequest) error {
 
 // Hold holds units for each r.OrderID, or says that r.Key was seen before
 // (Held.Seen), in one round trip for at most MaxHolds requests. The price is
-// the one at which the units were held. Repeating it for the same order changes
-// nothing.
+// the one at which the units were held. Repeating it under a key's known id
+// (Retry) changes nothing; other ids are new.
 //
 // Errors, each request's own: CodePriceUnavailable (the product is not in
 // Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and

@@ -7,72 +7,84 @@
 --       known id or '0', followed by the body's hash
 -- Returns {price, currency, free units, answers...}. An answer is 1 for held,
 -- the code of a refusal, or {first id and hash} of a key that was seen.
-local width, life = 5, ARGV[1]
-local p = redis.call('HMGET', product, 'version', 'price', 'currency', 'available', 'held', 'startsAt', 'endsAt', 'limit')
-local price, left, limit = p[2], tonumber(p[4] or 0) - tonumber(p[5] or 0), tonumber(p[8] or 0)
+local call, args, width, life = redis.call, ARGV, 5, ARGV[1]
+local p = call('HMGET', product, 'version', 'price', 'currency', 'available', 'held', 'startsAt', 'endsAt', 'limit')
+local there, price, left, limit = p[1], p[2], tonumber(p[4] or 0) - tonumber(p[5] or 0), tonumber(p[8] or 0)
 local at, startsAt, endsAt = now(), tonumber(p[6] or 0), tonumber(p[7] or 0)
 local closed = at < startsAt or (endsAt > 0 and at >= endsAt)
 
-local ids = {}
-for i = 2, #ARGV, width do ids[#ids + 1] = ARGV[i] end
-local known = redis.call('HMGET', holds, unpack(ids)) -- what each id holds already
-
 -- Holds that are taken and not yet written.
-local values, ages_, total = {}, {}, 0
+local values, scores, size, total = {}, {}, 0, 0
 local score = string.format('%.0f', at)
 
+-- An id that is new to the caller must be new here. Were one not, its units
+-- would count twice: the product is declared absent, to be rebuilt.
 local function write()
-  if #values == 0 then return end
-  redis.call('HSET', holds, unpack(values))
-  redis.call('ZADD', ages, unpack(ages_))
-  redis.call('HINCRBY', product, 'held', string.format('%.0f', total))
-  values, ages_, total = {}, {}, 0
+  if size == 0 then return end
+  if 2 * call('HSET', holds, unpack(values)) < size then call('HDEL', product, 'version') end
+  call('ZADD', ages, unpack(scores))
+  call('HINCRBY', product, 'held', string.format('%.0f', total))
+  values, scores, size, total = {}, {}, 0, 0
 end
 
-local taken = {} -- id -> value, of this call
-local function hold(n, id, user, units, unitPrice)
-  if not p[1] then return 'price-unavailable' end
-  if unitPrice ~= '' and unitPrice ~= price then return 'price-changed' end
+local function admit(id, user, units, wanted)
+  left, total = left - wanted, total + wanted
+  values[size + 1], values[size + 2] = id, units .. '|' .. user
+  scores[size + 1], scores[size + 2] = score, id
+  size = size + 2
+  call('HINCRBY', inflight, user, units) -- also without a limit: one that is set later counts them
+end
 
-  -- The same hold again changes nothing. Another quantity under a known id (the
-  -- first request was never written) is a new hold and passes every check.
-  local value, old, wanted = units .. '|' .. user, taken[id] or known[n], tonumber(units)
+-- First of all, so that the retry of an accepted order is never refused.
+local function seen(name, id, key)
+  local first = string.sub(key, 1, 1) == '0' and call('GET', name)
+  if first and string.sub(first, 1, #id) ~= id then return {first} end
+end
+
+-- Only an id that a key stands for can come again. The same hold changes
+-- nothing. Another quantity (the first request was never written) is a new hold
+-- and passes every check.
+local function again(id, value)
+  write()
+  local old = call('HGET', holds, id)
   if old == value then return 1 end
   if old then
-    write()
     release(id)
-    left, taken[id], known[n] = left + tonumber((split(old))), nil, false
+    left = left + tonumber((split(old)))
   end
+end
+
+local function unpriced(unitPrice)
+  if not there then return 'price-unavailable' end
+  if unitPrice ~= '' and unitPrice ~= price then return 'price-changed' end
+end
+
+local function unavailable(user, wanted)
   if closed then return 'sale-closed' end
-  if limit > 0 and owned(user) + tonumber(redis.call('HGET', inflight, user) or 0) + wanted > limit then
+  if limit > 0 and owned(user) + tonumber(call('HGET', inflight, user) or 0) + wanted > limit then
     return 'purchase-limit'
   end
   if left < wanted then return 'sold-out' end
-
-  left, total, taken[id] = left - wanted, total + wanted, value
-  values[#values + 1], values[#values + 2] = id, value
-  ages_[#ages_ + 1], ages_[#ages_ + 2] = score, id
-  redis.call('HINCRBY', inflight, user, units) -- also without a limit: one that is set later counts them
-  return 1
 end
 
-local reply, nextKey = {price or '', p[3] or '', 0}, 6
-for n, id in ipairs(ids) do
-  local i = 2 + (n - 1) * width
-  local user, units, unitPrice, key = ARGV[i + 1], ARGV[i + 2], ARGV[i + 3], ARGV[i + 4]
-  local name, first
-  if key ~= '' then
+local reply, nextKey, n = {price or '', p[3] or '', 0}, 6, 3
+for i = 2, #args, width do
+  local id, user, units, unitPrice, key = args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4]
+  local wanted, keyed, name, answer = tonumber(units), key ~= '', nil, nil
+  if keyed then
     name, nextKey = KEYS[nextKey], nextKey + 1
-    -- First of all, so that the retry of an accepted order is never refused.
-    if string.sub(key, 1, 1) == '0' then first = redis.call('GET', name) end
+    answer = seen(name, id, key)
   end
-  if first and string.sub(first, 1, #id) ~= id then
-    reply[n + 3] = {first}
-  else
-    local answer = hold(n, id, user, units, unitPrice)
-    if answer == 1 and name then redis.call('SET', name, id .. string.sub(key, 2), 'EX', life) end
-    reply[n + 3] = answer
+  if not answer then
+    answer = unpriced(unitPrice) or (keyed and again(id, units .. '|' .. user)) or unavailable(user, wanted)
+    if not answer then
+      admit(id, user, units, wanted)
+      answer = 1
+    end
+    if keyed and answer == 1 then call('SET', name, id .. string.sub(key, 2), 'EX', life) end
   end
+  n = n + 1
+  reply[n] = answer
 end
 write()
 reply[3] = left

@@ -40,20 +40,36 @@ func TestHoldRepeatedChangesNothing(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.sell(stock(3), limit(3))
-	r := request("ann", 3)
+	r := keyed(request("ann", 3), "k")
 	for range 3 {
 		s.hold(r)
 		s.wantStock(3, 3)
+		r.Retry = true
 	}
+}
+
+// An order without a key has no id that could come again. Were its hold repeated
+// all the same, no unit may stay counted twice.
+func TestAHoldRepeatedUnderANewIDIsRebuilt(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(3))
+	r := request("ann", 1)
+	s.hold(r)
+	s.ledger.insert(r)
+	s.hold(r)
+	s.refused(request("bob", 1), order.CodePriceUnavailable)
+	s.round()
+	s.wantStock(3, 1)
 }
 
 func TestHoldUnderAKnownIDTakesTheNewQuantity(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
 	s.sell(stock(3), limit(3))
-	r := request("ann", 1)
+	r := keyed(request("ann", 1), "k")
 	s.hold(r)
-	r.Quantity = 3
+	r.Quantity, r.Retry = 3, true
 	s.hold(r)
 	s.wantStock(3, 3)
 	r.Quantity = 4
