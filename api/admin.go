@@ -95,10 +95,9 @@ func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string
 		return err
 	}
 	view := adminView{PerUserLimit: p.PerUserLimit, Ledger: ledgerView(p.Ledger)}
-	if err := s.atGate(ctx, &p); err != nil {
-		s.outages.Warn().Err(err).Msg("the gate cannot be read; the product shows the ledger")
-	}
-	view.productView = viewProduct(p)
+	buyers := []order.Product{p}
+	s.atGate(ctx, buyers)
+	view.productView = viewProduct(buyers[0])
 	return c.JSON(view)
 }
 

@@ -30,9 +30,9 @@ type Deps struct {
 	IntakeMeter IntakeMeter // may be nil
 }
 
-// Gate knows what is free right now.
+// Gate knows what is free right now, of the products that it has.
 type Gate interface {
-	Stock(ctx context.Context, productID string) (order.GateStock, bool, error)
+	Stocks(ctx context.Context, productIDs ...string) (map[string]order.GateStock, error)
 }
 
 // GateSync brings a product that was just written to the gate at once.

@@ -158,11 +158,19 @@ func (s *shop) Drop(_ context.Context, _ string, id uuid.UUID) error {
 	return nil
 }
 
-func (s *shop) Stock(_ context.Context, id string) (order.GateStock, bool, error) {
+func (s *shop) Stocks(_ context.Context, ids ...string) (map[string]order.GateStock, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	free, known := s.free[id]
-	return order.GateStock{Available: free}, known, s.gateErr
+	if s.gateErr != nil {
+		return nil, s.gateErr
+	}
+	stocks := map[string]order.GateStock{}
+	for _, id := range ids {
+		if free, known := s.free[id]; known {
+			stocks[id] = order.GateStock{Available: free}
+		}
+	}
+	return stocks, nil
 }
 
 func (s *shop) Now(_ context.Context, id string) error {

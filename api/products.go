@@ -69,19 +69,24 @@ func (s *Server) loadProducts(ctx context.Context) ([]order.Product, error) {
 	if err != nil {
 		return nil, err
 	}
-	for i := range products {
-		if err := s.atGate(ctx, &products[i]); err != nil {
-			s.outages.Warn().Err(err).Msg("the gate cannot be read; products show the ledger")
-			break // it would be no different for the next
-		}
-	}
+	s.atGate(ctx, products)
 	return products, nil
 }
 
-func (s *Server) atGate(ctx context.Context, p *order.Product) error {
-	stock, known, err := s.deps.Gate.Stock(ctx, p.ID)
-	if known && err == nil {
-		p.Ledger.Available = stock.Free()
+// atGate puts what the gate would still admit in the place of what the ledger
+// has available.
+func (s *Server) atGate(ctx context.Context, products []order.Product) {
+	ids := make([]string, len(products))
+	for i := range products {
+		ids[i] = products[i].ID
 	}
-	return err
+	stocks, err := s.deps.Gate.Stocks(ctx, ids...)
+	if err != nil {
+		s.outages.Warn().Err(err).Msg("the gate cannot be read; products show the ledger")
+	}
+	for i := range products {
+		if stock, known := stocks[ids[i]]; known {
+			products[i].Ledger.Available = stock.Free()
+		}
+	}
 }

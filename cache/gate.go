@@ -89,23 +89,45 @@ func (g *Gate) shutDown() error {
 	return cmp.Or(g.fast.Close(), g.patient.Close())
 }
 
-// Stock returns the gate's copy of a product and whether there is one.
-func (g *Gate) Stock(ctx context.Context, productID string) (order.GateStock, bool, error) {
-	fields, err := g.fast.HMGet(ctx, g.keys(productID)[0], "version", "available", "held").Result()
-	if err != nil {
-		return order.GateStock{}, false, unavailable(err)
+// Stocks returns the gate's copies of products, in one round trip; those that
+// it does not have are not in the map.
+func (g *Gate) Stocks(ctx context.Context, productIDs ...string) (map[string]order.GateStock, error) {
+	if len(productIDs) == 0 {
+		return nil, nil
 	}
-	if fields[0] == nil {
-		return order.GateStock{}, false, nil
+	pipe := g.fast.Pipeline()
+	replies := make([]*redis.SliceCmd, len(productIDs))
+	for i, id := range productIDs {
+		replies[i] = pipe.HMGet(ctx, g.keys(id)[0], "version", "available", "held")
 	}
+	if _, err := pipe.Exec(ctx); err != nil {
+		return nil, unavailable(err)
+	}
+	stocks := make(map[string]order.GateStock, len(productIDs))
+	for i, id := range productIDs {
+		fields := replies[i].Val()
+		if fields[0] == nil {
+			continue
+		}
+		stock, err := readStock(fields)
+		if err != nil {
+			return nil, fmt.Errorf("gate stock of %s: %w", id, err)
+		}
+		stocks[id] = stock
+	}
+	return stocks, nil
+}
+
+func readStock(fields []any) (order.GateStock, error) {
 	var n [3]int64
 	for i, field := range fields {
 		text, _ := field.(string)
+		var err error
 		if n[i], err = strconv.ParseInt(text, 10, 64); err != nil {
-			return order.GateStock{}, false, fmt.Errorf("gate stock of %s: %w", productID, err)
+			return order.GateStock{}, err
 		}
 	}
-	return order.GateStock{Version: n[0], Available: n[1], Held: n[2]}, true, nil
+	return order.GateStock{Version: n[0], Available: n[1], Held: n[2]}, nil
 }
 
 // Settle publishes st, the ledger after an order moved or ended, and drops the

@@ -174,9 +174,15 @@ func (s *shop) wantStock(available, held int64) {
 	}
 }
 
+func stockOf(ctx context.Context, g *Gate, productID string) (order.GateStock, bool, error) {
+	stocks, err := g.Stocks(ctx, productID)
+	stock, known := stocks[productID]
+	return stock, known, err
+}
+
 func (s *shop) stock() order.GateStock {
 	s.Helper()
-	got, ok, err := s.gate.Stock(s.Context(), "shirt")
+	got, ok, err := stockOf(s.Context(), s.gate, "shirt")
 	must(s, err)
 	if !ok {
 		s.Fatal("the product is absent")

@@ -264,7 +264,7 @@ func (w *world) check(rt *rapid.T) {
 	if l.Available < 0 || l.Total != l.Available+l.Reserved+l.Confirmed {
 		rt.Fatalf("ledger %+v", l)
 	}
-	got, there, err := w.s.gate.Stock(context.Background(), "shirt")
+	got, there, err := stockOf(context.Background(), w.s.gate, "shirt")
 	ok(rt, err)
 	if !there {
 		return
@@ -321,7 +321,7 @@ func (w *world) quieten(rt *rapid.T) {
 	w.crash(rt)
 	w.reap(rt)
 	p := w.s.ledger.product("shirt")
-	got, there, err := w.s.gate.Stock(context.Background(), "shirt")
+	got, there, err := stockOf(context.Background(), w.s.gate, "shirt")
 	ok(rt, err)
 	want := order.GateStock{Version: p.Version, Available: p.Ledger.Available}
 	if !there || got != want {

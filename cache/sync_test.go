@@ -118,7 +118,7 @@ func TestSyncPublishesManyProductsInBatches(t *testing.T) {
 	s.round()
 	s.round()
 	for _, id := range []string{"p0", fmt.Sprint("p", 2*maxBatch)} {
-		if _, ok, err := s.gate.Stock(t.Context(), id); !ok || err != nil {
+		if _, ok, err := stockOf(t.Context(), s.gate, id); !ok || err != nil {
 			t.Fatalf("%s: %v, %v", id, ok, err)
 		}
 	}
@@ -132,7 +132,7 @@ func TestRunPublishesAndReapsUntilItsContextEnds(t *testing.T) {
 	ended := make(chan error)
 	go func() { ended <- s.sync.Run(ctx) }()
 	eventually(t, func() bool {
-		_, ok, _ := s.gate.Stock(t.Context(), "shirt")
+		_, ok, _ := stockOf(t.Context(), s.gate, "shirt")
 		return ok
 	})
 	cancel()

@@ -2,13 +2,14 @@ package store
 
 import (
 	"context"
-	"errors"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 
+	"order-service/batch"
 	"order-service/order"
 )
 
@@ -33,14 +34,51 @@ func orderNotFound(id uuid.UUID) error {
 	return order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
 }
 
-// Order returns the order with this id, or an Error with CodeOrderNotFound.
+// Order returns the order with this id as it is now or later. Codes:
+// CodeOrderNotFound, CodeOverloaded, CodeUnavailable.
 func (s *Store) Order(ctx context.Context, id uuid.UUID) (order.Order, error) {
-	rows, _ := s.pool.Query(ctx, `SELECT `+orderColumns+` FROM orders o WHERE order_id = $1`, id)
-	o, err := pgx.CollectExactlyOneRow(rows, scanOrder)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return o, orderNotFound(id)
-	}
+	o, err := s.reads.Do(ctx, id)
 	return o, dbError("read order", err)
+}
+
+// read answers concurrent reads of single orders with one statement, so that a
+// storm of polls costs Postgres little and takes few of its connections.
+func (s *Store) read(ctx context.Context, ids []uuid.UUID) []batch.Result[order.Order] {
+	results := make([]batch.Result[order.Order], len(ids))
+	found, err := s.ordersByID(ctx, ids)
+	for i, id := range ids {
+		o, ok := found[id]
+		switch {
+		case err != nil:
+			results[i].Err = err
+		case ok:
+			results[i].Value = o
+		default:
+			results[i].Err = orderNotFound(id)
+		}
+	}
+	return results
+}
+
+func (s *Store) ordersByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]order.Order, error) {
+	rows, _ := s.pool.Query(ctx, `SELECT `+orderColumns+` FROM orders o WHERE order_id = ANY ($1)`, binaryIDs(ids))
+	found := make(map[uuid.UUID]order.Order, len(ids))
+	var o order.Order
+	_, err := pgx.ForEachRow(rows, orderFields(&o), func() error {
+		found[o.ID] = o
+		return nil
+	})
+	return found, err
+}
+
+// binaryIDs are ids in the type that pgx sends and reads without a detour over
+// their text.
+func binaryIDs(ids []uuid.UUID) []pgtype.UUID {
+	binary := make([]pgtype.UUID, len(ids))
+	for i, id := range ids {
+		binary[i] = pgtype.UUID{Bytes: id, Valid: true}
+	}
+	return binary
 }
 
 // List returns at most limit of userID's orders, newest first: those in status

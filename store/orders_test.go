@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"sync"
 	"testing"
 	"time"
 
@@ -42,6 +43,28 @@ func TestRecentOrdersAreTheOpenOnesAndThoseChangedSince(t *testing.T) {
 	got, err := s.Recent(t.Context(), "user", time.Now().Add(-15*time.Minute), 10)
 	must(t, err)
 	wantOrders(t, got, newDone, oldOpen)
+}
+
+func TestReadsThatShareAStatementEachGetTheirOrder(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	var reading sync.WaitGroup
+	for n := range 50 {
+		id, unknown := s.place(t, "user", p.ID, 1+n%3), n%5 == 0
+		if unknown {
+			id = newID()
+		}
+		reading.Go(func() {
+			o, err := s.Order(t.Context(), id)
+			switch {
+			case unknown && order.CodeOf(err) != order.CodeOrderNotFound:
+				t.Errorf("an unknown order: %v, %v", o, err)
+			case !unknown && (err != nil || o.ID != id || o.Quantity != 1+n%3):
+				t.Errorf("order %s of %d units: %v, %v", id, 1+n%3, o, err)
+			}
+		})
+	}
+	reading.Wait()
 }
 
 func TestAnUnknownOrderIsNotFound(t *testing.T) {

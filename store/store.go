@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
@@ -32,8 +33,16 @@ const (
 	moveDeadline = 5 * time.Second
 )
 
-// The pool must outnumber the batches under way (movers and the look-ups of an
-// intake), or readers and writers would wait for each other. An intake writes
+// Limits of one group of reads: a storm of them takes no more connections.
+const (
+	readers      = 2
+	maxRead      = 256
+	maxReads     = 8192
+	readDeadline = 5 * time.Second
+)
+
+// The pool must outnumber the batches under way (movers, readers and the look-ups
+// of an intake), or readers and writers would wait for each other. An intake writes
 // over connections of its own.
 const (
 	defaultConns = 20
@@ -45,12 +54,13 @@ const (
 	pingTimeout    = 2 * time.Second
 )
 
-// Store is a pool of connections and the batcher that moves orders. Its
+// Store is a pool of connections and the batchers that move and read orders. Its
 // methods may be called concurrently.
 type Store struct {
 	pool   *pgxpool.Pool
 	intake *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
 	moves  *batch.Batcher[move, order.Change]
+	reads  *batch.Batcher[uuid.UUID, order.Order]
 	meter  Meter
 	log    zerolog.Logger
 }
@@ -82,6 +92,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.moves = batch.New(batch.Config{
 		Servers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Ran: s.meter.MoveBatch,
 	}, batch.Whole(func(ctx context.Context, moves []move) []batch.Result[order.Change] { return apart(ctx, moves, s.move) }))
+	s.reads = batch.New(batch.Config{
+		Servers: readers, MaxBatch: maxRead, MaxQueue: maxReads, Deadline: readDeadline,
+	}, batch.Whole(s.read))
 	return s, nil
 }
 
@@ -123,10 +136,11 @@ func (s *Store) Ping(ctx context.Context) error {
 	return dbError("ping", s.pool.Ping(ctx))
 }
 
-// Close finishes the moves that were begun and closes the pools. Nobody may be
+// Close finishes the moves and reads that were begun and closes the pools. Nobody may be
 // using an Intake any more.
 func (s *Store) Close() {
 	_ = s.moves.Stop(context.Background()) // a group ends by its own deadline
+	_ = s.reads.Stop(context.Background())
 	s.closePools()
 }
 

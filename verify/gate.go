@@ -53,16 +53,17 @@ func compareAll(ctx context.Context, deps Deps, products []order.Product, before
 	if err != nil {
 		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}
+	stocks, err := deps.Gate.Stocks(ctx, ids(products)...)
+	if err != nil {
+		return nil, fmt.Errorf("read the products in the gate: %w", err)
+	}
 	suspects := make(map[string]suspect)
 	for _, p := range products {
 		last, suspected := before[p.ID]
 		if before != nil && !suspected {
 			continue
 		}
-		stock, known, err := deps.Gate.Stock(ctx, p.ID)
-		if err != nil {
-			return nil, fmt.Errorf("read product %s in the gate: %w", p.ID, err)
-		}
+		stock, known := stocks[p.ID]
 		detail := compare(p, stock, known, pending[p.ID])
 		if detail == "" {
 			continue
@@ -74,6 +75,14 @@ func compareAll(ctx context.Context, deps Deps, products []order.Product, before
 		suspects[p.ID] = last
 	}
 	return suspects, nil
+}
+
+func ids(products []order.Product) []string {
+	ids := make([]string, len(products))
+	for i, p := range products {
+		ids[i] = p.ID
+	}
+	return ids
 }
 
 // compare says how the gate disagrees with p, or "". Fewer units held than are

@@ -29,9 +29,9 @@ type Store interface {
 	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
 }
 
-// Gate reads the gate's copy of a product; false when the gate has none.
+// Gate reads the gate's copies of products; those it does not have are missing.
 type Gate interface {
-	Stock(ctx context.Context, productID string) (order.GateStock, bool, error)
+	Stocks(ctx context.Context, productIDs ...string) (map[string]order.GateStock, error)
 }
 
 // Workflows tells whether a workflow drives an order now.

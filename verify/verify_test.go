@@ -43,9 +43,8 @@ func (s *system) Products(context.Context) ([]order.Product, error) {
 	return s.audit.Products, s.productsErr
 }
 
-func (s *system) Stock(_ context.Context, id string) (order.GateStock, bool, error) {
-	stock, ok := s.gate[id]
-	return stock, ok, s.gateErr
+func (s *system) Stocks(context.Context, ...string) (map[string]order.GateStock, error) {
+	return s.gate, s.gateErr
 }
 
 func (s *system) PendingUnits(context.Context) (map[string]int64, error) { return s.held, nil }
