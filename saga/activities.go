@@ -142,8 +142,8 @@ func (a *activities) publishBetween(ctx context.Context, id uuid.UUID, after, be
 	return err
 }
 
-// conclude ends a move: it settles the gate and publishes the change, at the
-// same time. Until it is settled, a reserved order counts twice in the gate, by
+// conclude ends a move: it settles the gate, where units moved, and publishes
+// the change, at the same time. Until it is settled, a reserved order counts twice in the gate, by
 // its hold and in the ledger, and the last units may be refused to a buyer; that
 // must not last as long as Kafka takes. A repeated move publishes the same event
 // again, which its readers know by seq.
@@ -155,13 +155,21 @@ func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change,
 		return moved{}, a.failed(err, id)
 	}
 	var settled sync.WaitGroup
-	settled.Go(func() { a.settle(ctx, id, c.Stock) })
+	if movesUnits(c.Event.Status) {
+		settled.Go(func() { a.settle(ctx, id, c.Stock) })
+	}
 	err = a.Publisher.PublishProgress(ctx, c.Event)
 	settled.Wait()
 	if err != nil {
 		return moved{}, a.failed(err, id)
 	}
 	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, nil
+}
+
+// movesUnits reports whether a move to this status takes units or gives them
+// back. To be paid and to be confirmed changes nothing that the gate counts.
+func movesUnits(to order.Status) bool {
+	return to != order.PaymentPending && to != order.Confirmed
 }
 
 // settle tells the gate three times at most. The gate's own sync and reap
