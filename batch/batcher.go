@@ -238,8 +238,8 @@ func (c *Call[Req, Res]) Answer(res Res, err error) {
 // Fail answers with an error alone.
 func (c *Call[Req, Res]) Fail(err error) { c.Answer(*new(Res), err) }
 
-// Waited is how long the call has been with the batcher.
-func (c *Call[Req, Res]) Waited() time.Duration { return time.Since(c.since) }
+// Since is when the call came.
+func (c *Call[Req, Res]) Since() time.Time { return c.since }
 
 // reset makes the call ready for the next caller, and forgets what it held.
 func (c *Call[Req, Res]) reset() {

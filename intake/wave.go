@@ -11,7 +11,7 @@ import (
 )
 
 // staleAfter is how long a request may have waited behind a wave that Redis
-// did not answer and still be worth asking: another such wave must not take its
+// did not answer and still be asked about: another such wave must not take its
 // answer past 50 ms.
 const staleAfter = 15 * time.Millisecond
 
@@ -30,7 +30,7 @@ type waves struct {
 	gate  Gate
 	store Orders
 	meter Meter
-	mute  atomic.Bool // the gate has not answered the last wave
+	mute  atomic.Pointer[time.Time] // when a wave was last left without an answer by the gate; nil after one that got it
 }
 
 // run takes one wave through the gate and the commit.
@@ -51,14 +51,17 @@ func (w *waves) run(ctx context.Context, calls []*call) {
 	w.commit(ctx, admitted, intents)
 }
 
-// timely answers what has waited too long for a gate that does not answer.
+// timely answers what has waited too long behind a wave that the gate did not
+// answer. Those that came later are asked about, however long that was ago: one
+// of them finds out that the gate is back.
 func (w *waves) timely(calls []*call) []*call {
-	if !w.mute.Load() {
+	muteSince := w.mute.Load()
+	if muteSince == nil {
 		return calls
 	}
 	kept := calls[:0]
 	for _, c := range calls {
-		if c.Waited() > staleAfter {
+		if c.Since().Before(*muteSince) && time.Since(c.Since()) > staleAfter {
 			c.Fail(order.Errorf(order.CodeUnavailable, "The shop is not reachable right now. Please try again."))
 		} else {
 			kept = append(kept, c)
@@ -90,7 +93,11 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Inten
 		}
 		admitted, intents = append(admitted, c), append(intents, intent)
 	}
-	w.mute.Store(mute)
+	if mute {
+		w.mute.Store(&now)
+	} else {
+		w.mute.Store(nil)
+	}
 	return admitted, intents
 }
 

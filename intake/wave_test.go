@@ -140,3 +140,23 @@ func TestBehindASilentGateNobodyWaitsForTwoWaves(t *testing.T) {
 		t.Errorf("the last was answered after %v", took)
 	}
 }
+
+// On a machine so busy that every wave begins late, nobody would be asked about
+// any more, and the gate never be found to answer again.
+func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
+	b := &backend{}
+	silent := time.Now()
+	w := &waves{gate: b, store: b, meter: b}
+	w.mute.Store(&silent)
+	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) {
+		time.Sleep(2 * staleAfter)
+		w.run(ctx, calls)
+	})
+	defer late.Stop(context.Background())
+	if _, err := late.Do(context.Background(), order.HoldRequest{Request: order.Request{Quantity: 1}}); err != nil {
+		t.Error(err)
+	}
+	if w.mute.Load() != nil {
+		t.Error("the gate still counts as silent")
+	}
+}
