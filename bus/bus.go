@@ -69,7 +69,7 @@ func Open(cfg Config) (*Bus, error) {
 		cfg.Meter = unmetered{}
 	}
 	b := &Bus{cfg: cfg, log: cfg.Log.With().Str("part", "bus").Logger()}
-	producer, err := b.client(producing()...)
+	producer, err := b.client(append(producing(), kgo.WithHooks(produceHook{cfg.Meter}))...)
 	if err != nil {
 		return nil, err
 	}

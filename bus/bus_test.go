@@ -242,7 +242,7 @@ func deleteTopic(t *testing.T, b *Bus, topic string) {
 }
 
 // eventually waits until ok; what says what is waited for.
-func eventually(t *testing.T, what string, ok func() bool) {
+func eventually(t testing.TB, what string, ok func() bool) {
 	t.Helper()
 	for deadline := time.Now().Add(time.Minute); !ok(); time.Sleep(10 * time.Millisecond) {
 		if time.Now().After(deadline) {
@@ -264,7 +264,7 @@ func receive[T any](t *testing.T, what string, ch <-chan T) T {
 }
 
 // running runs a part and stops it with the test; stop may be called earlier.
-func running(t *testing.T, run func(context.Context) error, stop func(context.Context) error) {
+func running(t testing.TB, run func(context.Context) error, stop func(context.Context) error) {
 	t.Helper()
 	ended := make(chan error, 1)
 	go func() { ended <- run(context.Background()) }()

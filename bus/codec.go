@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"encoding/json"
 	"fmt"
 
@@ -11,35 +10,9 @@ import (
 	"order-service/order"
 )
 
-// The headers of every record.
-const (
-	headerType        = "event-type"
-	headerVersion     = "event-version"
-	headerTraceparent = "traceparent"
-)
-
 // maxEvent bounds an event in bytes. Ours are below 2 KiB; the bound keeps a
 // stray record from being parsed at length.
 const maxEvent = 64 << 10
-
-// encode returns the record of one event: keyed by order, so that the events
-// of an order stay in sequence within their topic.
-func encode(ctx context.Context, topic, eventType string, id uuid.UUID, event any) (*kgo.Record, error) {
-	value, err := order.EncodeJSON(event)
-	if err != nil {
-		return nil, fmt.Errorf("encode %s of order %s: %w", eventType, id, err)
-	}
-	return &kgo.Record{
-		Topic: topic,
-		Key:   []byte(id.String()),
-		Value: value,
-		Headers: []kgo.RecordHeader{
-			{Key: headerType, Value: []byte(eventType)},
-			{Key: headerVersion, Value: []byte(order.EventVersion)},
-			{Key: headerTraceparent, Value: []byte(traceparent(ctx, id))},
-		},
-	}, nil
-}
 
 // decodeReservation reads a record of orders.reservations. Its errors are
 // order.Permanent: the record will never be readable. Fields it does not know

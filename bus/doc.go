@@ -17,7 +17,12 @@
 //     leaves at its own deadline; a record left behind is bounded by kgo's
 //     buffer and may still be delivered.
 //   - A row of the outbox belongs to one relay while its lease lasts, so a
-//     batch is published until its lease ends and not longer.
+//     batch is not sent once its lease has ended.
+//   - Batches are published in rounds, one at a time and some time apart
+//     (backlog.go), and deleted in groups (deleter.go): what costs is a request,
+//     a partition's batch, a statement, and hardly a record.
+//   - A broker refuses all that it is sent for a partition, so what it refuses
+//     is sent once more in smaller company (round.go).
 //   - A poll holds up the group's rebalance until AllowRebalance. The consumer
 //     gives up a poll long before the group would give up the consumer.
 //   - kgo never adopts a topic that was deleted and made anew: producing fails

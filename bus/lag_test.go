@@ -94,6 +94,18 @@ func (m *tally) SagaStarted(_ time.Duration, err error) {
 
 func (m *tally) DeadLettered() { m.note("dead") }
 
+func (m *tally) ProduceRequest(bytes int) {
+	if bytes > 0 {
+		m.note("requested")
+	}
+}
+
+func (m *tally) ProduceBatch(records int) {
+	if records > 0 {
+		m.note("acknowledged")
+	}
+}
+
 func TestMeterIsToldOfPublishingAndStarting(t *testing.T) {
 	t.Parallel()
 	m, w, rows := new(tally), new(wire), newOutbox()
@@ -103,7 +115,7 @@ func TestMeterIsToldOfPublishingAndStarting(t *testing.T) {
 	relay.Offer(rows.commit(newOrders(4), 300*time.Millisecond))
 	eventually(t, "a failure is told", func() bool { return m.told("not published") })
 	w.mend()
-	eventually(t, "the batch is published", func() bool { return m.told("published") })
+	eventually(t, "the batch is published", func() bool { return m.told("published") && m.told("requested") && m.told("acknowledged") })
 
 	var once sync.Once
 	starter := newStarter(func(context.Context, order.ReservationEvent) (err error) {

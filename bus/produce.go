@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/twmb/franz-go/pkg/kerr"
@@ -19,7 +20,8 @@ const deliveryTimeout = 10 * time.Second
 // producing configures the producer. Idempotence keeps kgo's own retries from
 // doubling or reordering records. It must not keep a record for ever when its
 // outcome is unknown, though: whoever published it tries again, and every
-// reader copes with a record that comes twice.
+// reader copes with a record that comes twice. What kgo does unasked, to
+// compress with snappy, costs less than the bytes that it spares both sides.
 func producing() []kgo.Opt {
 	return []kgo.Opt{
 		kgo.RequiredAcks(kgo.AllISRAcks()),
@@ -36,54 +38,51 @@ func producing() []kgo.Opt {
 // have acknowledged it. Any error, the context's among them, means that ev may
 // or may not have been written; repeating it is safe.
 func (b *Bus) PublishProgress(ctx context.Context, ev order.ProgressEvent) error {
-	r, err := encode(ctx, b.cfg.Topics.Progress, order.ProgressEventType, ev.OrderID, ev)
-	if err == nil {
-		err = b.produce(ctx, r)
-	}
-	if err != nil {
+	r := encode(ctx, b.cfg.Topics.Progress, order.ProgressEventType, ev.OrderID, ev)
+	if err := b.produce(ctx, r); err != nil {
 		return fmt.Errorf("publish progress of order %s: %w", ev.OrderID, err)
 	}
 	return nil
 }
 
-// publishOrders writes both events of every order and waits for all acks.
-func (b *Bus) publishOrders(ctx context.Context, orders []order.Order) error {
-	records := make([]*kgo.Record, 0, 2*len(orders))
-	for _, o := range orders {
-		reservation, err := encode(ctx, b.cfg.Topics.Reservations, order.ReservationEventType, o.ID, o.Reservation())
-		if err != nil {
-			return err
-		}
-		created, err := encode(ctx, b.cfg.Topics.Created, order.CreatedEventType, o.ID, o.Created())
-		if err != nil {
-			return err
-		}
-		records = append(records, reservation, created)
-	}
-	return b.produce(ctx, records...)
-}
-
 // produce writes records and waits until all are acknowledged, one has failed
 // for good, or ctx ends.
 func (b *Bus) produce(ctx context.Context, records ...*kgo.Record) error {
-	if len(records) == 0 {
-		return nil
+	err := b.send(ctx, records).wait(ctx)
+	b.repair(ctx, err)
+	return err
+}
+
+// produceEach writes groups of records together, as far as kgo will, and
+// returns what became of each group: nil when all its records were
+// acknowledged, whatever happened to the others.
+func (b *Bus) produceEach(ctx context.Context, groups [][]*kgo.Record) []error {
+	sent := make([]*acks, len(groups))
+	for i, records := range groups {
+		sent[i] = b.send(ctx, records)
 	}
+	errs := make([]error, len(groups))
+	for i, w := range sent {
+		errs[i] = w.wait(ctx)
+	}
+	b.repair(ctx, errs...)
+	return errs
+}
+
+func (b *Bus) send(ctx context.Context, records []*kgo.Record) *acks {
 	w := &acks{left: len(records), done: make(chan struct{})}
+	if w.left == 0 {
+		close(w.done)
+	}
 	for _, r := range records {
 		b.producer.Produce(ctx, r, w.ack)
 	}
-	select {
-	case <-w.done:
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
-	b.repair(ctx, w.err)
-	return w.err
+	return w
 }
 
-// acks counts the acknowledgements of one call to produce. kgo calls ack from
-// one goroutine at a time; done orders its writes before the waiter's reads.
+// acks counts the acknowledgements of records that were sent together. kgo
+// calls ack from one goroutine at a time; done orders its writes before the
+// waiter's reads.
 type acks struct {
 	left int
 	err  error // the first
@@ -99,19 +98,36 @@ func (w *acks) ack(_ *kgo.Record, err error) {
 	}
 }
 
+// wait returns the first error, or ctx's when it ends before all is known.
+func (w *acks) wait(ctx context.Context) error {
+	select {
+	case <-w.done:
+		return w.err
+	default:
+	}
+	select {
+	case <-w.done:
+		return w.err
+	case <-ctx.Done():
+		return context.Cause(ctx)
+	}
+}
+
 // repair makes topics usable again that were deleted, or deleted and made
-// anew, when err says so: it creates what is missing and has kgo forget what
-// it knew. One goroutine does it; the others fail and try again later.
-func (b *Bus) repair(ctx context.Context, err error) {
-	if !topicLost(err) || !b.repairing.TryLock() {
+// anew, when one of errs says so: it creates what is missing and has kgo
+// forget what it knew. One goroutine does it; the others fail and try again
+// later.
+func (b *Bus) repair(ctx context.Context, errs ...error) {
+	lost := slices.IndexFunc(errs, topicLost)
+	if lost < 0 || !b.repairing.TryLock() {
 		return
 	}
 	defer b.repairing.Unlock()
-	b.log.Warn().Err(err).Msg("a topic is gone or was replaced; creating what is missing")
+	b.log.Warn().Err(errs[lost]).Msg("a topic is gone or was replaced; creating what is missing")
 	if err := b.EnsureTopics(ctx); err != nil {
 		b.log.Warn().Err(err).Msg("topics could not be created")
 	}
-	if errors.Is(err, kerr.UnknownTopicID) {
+	if errors.Is(errs[lost], kerr.UnknownTopicID) {
 		b.producer.PurgeTopicsFromProducing(b.topics()...)
 	}
 }

@@ -2,11 +2,14 @@ package bus
 
 import (
 	"context"
+	"crypto/rand"
+	"encoding/hex"
 	"errors"
 	"sync"
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"order-service/order"
@@ -26,7 +29,7 @@ func TestRelayPublishesBothEventsAndDeletesTheRow(t *testing.T) {
 func TestRelayOverflowIsSwept(t *testing.T) {
 	t.Parallel()
 	b, rows := newBus(t), newOutbox()
-	relay := NewRelay(b, rows, RelayConfig{Queue: 1, Slots: 2, Pause: 10 * time.Millisecond})
+	relay := NewRelay(b, rows, RelayConfig{Queue: 3, Claim: 2, Pause: 10 * time.Millisecond})
 	var batches []order.OutboxBatch
 	for range 9 { // nobody reads yet: one is queued, eight must not block
 		batch := rows.commit(newOrders(3), 200*time.Millisecond)
@@ -55,7 +58,7 @@ func TestRelayPublishesEverythingOnceTheBrokerIsBack(t *testing.T) {
 	b := newBus(t, w.into)
 	w.cut()
 	const lease = 500 * time.Millisecond
-	relay := startRelay(t, b, rows, RelayConfig{Lease: lease, Queue: 4, Slots: 4, Pause: 50 * time.Millisecond})
+	relay := startRelay(t, b, rows, RelayConfig{Lease: lease, Queue: 16, Claim: 4, Pause: 50 * time.Millisecond})
 	var batches []order.OutboxBatch
 	for range 30 {
 		batch := rows.commit(newOrders(4), lease)
@@ -83,6 +86,99 @@ func TestRelayKeepsTheRowWhenADeleteFails(t *testing.T) {
 	eventually(t, "a sweep has published and deleted it", rows.empty)
 	if got := ended(t, b, b.cfg.Topics.Reservations); got < 2 {
 		t.Errorf("published %d times, want again after the failed delete", got)
+	}
+}
+
+// What is offered while a round is under way shares the next one.
+func TestRelayGathersWhatIsOfferedDuringARound(t *testing.T) {
+	t.Parallel()
+	meter, w, rows := new(counted), new(wire), newOutbox()
+	b := newBus(t, w.into, func(cfg *Config) { cfg.Meter = meter })
+	relay := startRelay(t, b, rows, RelayConfig{})
+	w.cut()
+	var batches []order.OutboxBatch
+	for range 200 {
+		batch := rows.commit(newOrders(1), time.Minute)
+		batches = append(batches, batch)
+		relay.Offer(batch)
+	}
+	w.mend()
+
+	eventually(t, "every row is deleted", rows.empty)
+	wantPublished(t, b, batches...)
+	if got := meter.requests.Load(); got > 20 { // on a slow machine, kgo does not wait for a whole round
+		t.Errorf("%d batches took %d requests", len(batches), got)
+	}
+}
+
+func TestRelayBatchThatFailsLeavesItsRoundAlone(t *testing.T) {
+	t.Parallel()
+	b, rows := newBus(t), newOutbox()
+	relay := NewRelay(b, rows, RelayConfig{})
+	batches := offerAroundOneTooLarge(relay, rows, 2<<20) // kgo will not even try
+	running(t, relay.Run, relay.Stop)
+
+	eventually(t, "the rows of the others are deleted", func() bool { return rows.left() == 1 })
+	wantPublished(t, b, batches...)
+}
+
+// A broker refuses all records that a partition is sent at once.
+func TestRelayBatchThatABrokerRefusesLeavesItsRoundAlone(t *testing.T) {
+	t.Parallel()
+	b, rows := newBus(t), newOutbox()
+	limit := []kadm.AlterConfig{{Op: kadm.SetConfig, Name: "max.message.bytes", Value: new("20000")}}
+	if _, err := b.admin.AlterTopicConfigs(t.Context(), limit, b.cfg.Topics.Reservations); err != nil {
+		t.Fatal(err)
+	}
+	relay := NewRelay(b, rows, RelayConfig{})
+	batches := offerAroundOneTooLarge(relay, rows, 100_000)
+	running(t, relay.Run, relay.Stop)
+
+	eventually(t, "the rows of the others are deleted", func() bool { return rows.left() == 1 })
+	wantPublished(t, b, batches...)
+}
+
+// offerAroundOneTooLarge offers batches among which one has an order of more
+// than so many bytes, and returns the others.
+func offerAroundOneTooLarge(relay *Relay, rows *outbox, size int) (others []order.OutboxBatch) {
+	for i := range 9 {
+		batch := rows.commit(newOrders(30), time.Minute)
+		if i == 4 {
+			noise := make([]byte, size/2) // which no codec makes smaller
+			_, _ = rand.Read(noise)
+			batch.Orders[7].UserID = hex.EncodeToString(noise)
+		} else {
+			others = append(others, batch)
+		}
+		relay.Offer(batch)
+	}
+	return others
+}
+
+func TestRelayDeletesManyRowsAtOnce(t *testing.T) {
+	t.Parallel()
+	b, rows := newBus(t), newOutbox()
+	relay := startRelay(t, b, rows, RelayConfig{})
+	begun := time.Now()
+	for range 100 {
+		relay.Offer(rows.commit(newOrders(1), time.Minute))
+		time.Sleep(2 * time.Millisecond)
+	}
+	eventually(t, "every row is deleted", rows.empty)
+	if got, most := rows.deletes(), int(time.Since(begun)/deleteAfter)+1; got > most {
+		t.Errorf("%d deletes, want at most %d", got, most)
+	}
+}
+
+func TestRelayLeavesWhatIsLateToTheSweeper(t *testing.T) {
+	t.Parallel()
+	b, rows := newBus(t), newOutbox()
+	relay := startRelay(t, b, rows, RelayConfig{Lease: time.Nanosecond, Pause: 10 * time.Millisecond})
+	relay.Offer(rows.commit(newOrders(1), 0))
+
+	eventually(t, "it was claimed again and again", func() bool { return rows.claims() > 5 })
+	if got := ended(t, b, b.cfg.Topics.Reservations); got != 0 || rows.left() != 1 {
+		t.Errorf("%d orders published after their lease, %d rows left", got, rows.left())
 	}
 }
 
@@ -159,7 +255,7 @@ func TestRelayStoppedBeforeRunDoesNotRun(t *testing.T) {
 	}
 }
 
-func startRelay(t *testing.T, b *Bus, o Outbox, cfg RelayConfig) *Relay {
+func startRelay(t testing.TB, b *Bus, o Outbox, cfg RelayConfig) *Relay {
 	t.Helper()
 	relay := NewRelay(b, o, cfg)
 	running(t, relay.Run, relay.Stop)
@@ -199,6 +295,7 @@ type outbox struct {
 	rows    map[int64]leased
 	last    int64
 	claimed int // calls
+	deleted int // calls
 	fail    int // deletes to fail
 }
 
@@ -231,6 +328,7 @@ func (o *outbox) ClaimOutbox(ctx context.Context, limit int, lease time.Duration
 func (o *outbox) DeleteOutbox(_ context.Context, ids []int64) error {
 	o.mu.Lock()
 	defer o.mu.Unlock()
+	o.deleted++
 	if o.fail > 0 {
 		o.fail--
 		return errors.New("the database is away")
@@ -243,6 +341,7 @@ func (o *outbox) DeleteOutbox(_ context.Context, ids []int64) error {
 
 func (o *outbox) failDeletes(n int) { o.mu.Lock(); defer o.mu.Unlock(); o.fail = n }
 func (o *outbox) claims() int       { o.mu.Lock(); defer o.mu.Unlock(); return o.claimed }
+func (o *outbox) deletes() int      { o.mu.Lock(); defer o.mu.Unlock(); return o.deleted }
 func (o *outbox) left() int         { o.mu.Lock(); defer o.mu.Unlock(); return len(o.rows) }
 func (o *outbox) empty() bool       { return o.left() == 0 }
 

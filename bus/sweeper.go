@@ -1,10 +1,6 @@
 package bus
 
-import (
-	"time"
-
-	"golang.org/x/sync/errgroup"
-)
+import "time"
 
 // sweep publishes the batches that nobody else does: those of a process that
 // died, of a queue that was full, of a broker that was away. It drains the
@@ -20,21 +16,22 @@ func (r *Relay) sweep() error {
 	return nil
 }
 
-// sweepOnce claims and publishes once and reports whether it is worth going on
-// at once: rows seem to be left and Kafka accepts them. One failure is enough
-// to pause, or an outage would be met with claims as fast as Postgres allows.
+// sweepOnce claims and publishes one round and reports whether it is worth
+// going on at once: rows seem to be left and Kafka accepts them. One failure is
+// enough to pause, or an outage would be met with claims as fast as Postgres
+// allows.
 func (r *Relay) sweepOnce() bool {
 	until := time.Now().Add(r.cfg.Lease) // before the claim, so ours is the shorter clock
-	batches, err := r.outbox.ClaimOutbox(r.life.taking, r.cfg.Slots, r.cfg.Lease)
+	batches, err := r.outbox.ClaimOutbox(r.life.taking, r.cfg.Claim, r.cfg.Lease)
 	if err != nil {
 		if r.life.taking.Err() == nil {
 			r.log.Warn().Err(err).Msg("outbox not swept")
 		}
 		return false
 	}
-	var publishing errgroup.Group
-	for _, b := range batches {
-		publishing.Go(func() error { return r.publish(leased{b, until}) })
+	round := make([]leased, len(batches))
+	for i, b := range batches {
+		round[i] = leased{b, until}
 	}
-	return publishing.Wait() == nil && len(batches) == r.cfg.Slots
+	return r.publish(round) && len(batches) == r.cfg.Claim
 }

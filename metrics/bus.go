@@ -14,20 +14,36 @@ type Bus struct {
 	publishing, starting           *histogram
 	started, again, never          prometheus.Counter
 	dead                           prometheus.Counter
+	produced                       produced
+}
+
+// produced is what brokers are given to do.
+type produced struct {
+	requests, bytes, batches, records prometheus.Counter
 }
 
 func newBus(r prometheus.Registerer) *Bus {
 	batches := counterVec(r, "relay_batches_total", "Attempts to publish a batch of the outbox.", "result")
-	orders := counterVec(r, "relay_orders_total", "Orders that were published.")
 	starts := counterVec(r, "saga_starts_total", "Attempts to start a saga for a record of the consumer group.", "result")
-	dead := counterVec(r, "dead_letters_total", "Records that were put among the dead letters.")
 	publishing := timers(r, "relay_publish_duration_seconds", "Time until Kafka has acknowledged a batch.", requestBounds)
 	starting := timers(r, "saga_start_duration_seconds", "Time until Temporal has started a saga.", requestBounds)
 	return &Bus{
-		published: batches.WithLabelValues("published"), unpublished: batches.WithLabelValues("failed"), orders: orders.WithLabelValues(),
+		published: batches.WithLabelValues("published"), unpublished: batches.WithLabelValues("failed"),
+		orders:  counter(r, "relay_orders_total", "Orders that were published."),
 		started: starts.WithLabelValues("started"), again: starts.WithLabelValues("retried"), never: starts.WithLabelValues("refused"),
-		dead: dead.WithLabelValues(), publishing: publishing.with(), starting: starting.with(),
+		dead:       counter(r, "dead_letters_total", "Records that were put among the dead letters."),
+		publishing: publishing.with(), starting: starting.with(),
+		produced: produced{
+			requests: counter(r, "kafka_produce_requests_total", "Produce requests sent to Kafka, repetitions among them."),
+			bytes:    counter(r, "kafka_produce_bytes_total", "Bytes of produce requests, as they were sent."),
+			batches:  counter(r, "kafka_produce_batches_total", "Batches of records for one partition that Kafka has acknowledged."),
+			records:  counter(r, "kafka_produce_records_total", "Records that Kafka has acknowledged."),
+		},
 	}
+}
+
+func counter(r prometheus.Registerer, name, help string) prometheus.Counter {
+	return counterVec(r, name, help).WithLabelValues()
 }
 
 // Published reports an attempt of the relay.
@@ -56,3 +72,15 @@ func (b *Bus) SagaStarted(took time.Duration, err error) {
 
 // DeadLettered counts a dead letter.
 func (b *Bus) DeadLettered() { b.dead.Inc() }
+
+// ProduceRequest counts a request of the producer.
+func (b *Bus) ProduceRequest(bytes int) {
+	b.produced.requests.Inc()
+	b.produced.bytes.Add(float64(bytes))
+}
+
+// ProduceBatch counts what a broker handled as one.
+func (b *Bus) ProduceBatch(records int) {
+	b.produced.batches.Inc()
+	b.produced.records.Add(float64(records))
+}

@@ -149,6 +149,9 @@ func TestOrdersPaymentsAndTheirWayThroughKafkaAreCounted(t *testing.T) {
 	m.Bus.SagaStarted(time.Millisecond, errors.New("no server"))
 	m.Bus.SagaStarted(time.Millisecond, order.Errorf(order.CodeValidation, "Bad."))
 	m.Bus.DeadLettered()
+	m.Bus.ProduceRequest(4096)
+	m.Bus.ProduceBatch(12)
+	m.Bus.ProduceBatch(30)
 	m.Steps.Ran("Reserve", "done", time.Millisecond)
 	want(t, scrape(t, m),
 		`order_service_order_moves_total{to="CONFIRMED"} 1`,
@@ -163,6 +166,10 @@ func TestOrdersPaymentsAndTheirWayThroughKafkaAreCounted(t *testing.T) {
 		`order_service_saga_starts_total{result="retried"} 1`,
 		`order_service_saga_starts_total{result="refused"} 1`,
 		`order_service_dead_letters_total 1`,
+		`order_service_kafka_produce_requests_total 1`,
+		`order_service_kafka_produce_bytes_total 4096`,
+		`order_service_kafka_produce_batches_total 2`,
+		`order_service_kafka_produce_records_total 42`,
 		`order_service_saga_steps_total{activity="Reserve",result="done"} 1`,
 		`order_service_saga_step_duration_seconds_sum{activity="Reserve"} 0.001`,
 	)

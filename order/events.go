@@ -18,11 +18,9 @@ const (
 // one form of time in events and in the HTTP API.
 type Time struct{ time.Time }
 
-const timeLayout = "2006-01-02T15:04:05.000Z07:00"
-
 // MarshalJSON writes t as RFC 3339 UTC with exactly three fractional digits.
 func (t Time) MarshalJSON() ([]byte, error) {
-	return []byte(`"` + t.UTC().Format(timeLayout) + `"`), nil
+	return t.appendJSON(make([]byte, 0, len(`"2006-01-02T15:04:05.000Z"`))), nil
 }
 
 // ReservationEvent starts an order's saga; its topic is orders.reservations.
