@@ -7,10 +7,11 @@ STACK := bin/devstack
 WAITING := -parallel 3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo docs screenshots test test-unit test-e2e test-real soak lint fuzz clean
+.PHONY: help build run demo docs screenshots test test-unit test-e2e test-real soak bench bench-compare bench-curves \
+	bench-tools lint fuzz clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 build: ## compile bin/order-service and bin/devstack
 	@VERSION=$(VERSION) scripts/build
@@ -36,6 +37,15 @@ test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Tem
 
 soak: build ## the same with every fault at every failpoint, long outages, 5,000 histories
 	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
+
+bench-compare: bench-tools ## the service, three peers and a control in turns: ratios, CPU, commits, round trips
+	$(STACK) --data .data/bench -- bin/compare --json .data/bench/compare.json
+
+bench-curves: bench-tools ## docs/images: latency by load; cost by connections, batches, products, rows
+	$(STACK) --data .data/bench -- bin/compare curves --slice 3s --out docs/images
+
+bench-tools: build
+	cd devstack && go build -o ../bin/ ./compare ./peer
 
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }

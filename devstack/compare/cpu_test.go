@@ -1,0 +1,53 @@
+package main
+
+import (
+	"os"
+	"testing"
+	"time"
+)
+
+func TestStatIsReadBehindACommandWithParentheses(t *testing.T) {
+	s, ok := parseStat([]byte("42 (a (b) c) S 7 42 42 0 -1 4194560 1 2 3 4 11 22 33 44 20 0 1 0 99\n"))
+	if want := (stat{command: "a (b) c", parent: 7, own: 330_000, children: 770_000}); !ok || s != want {
+		t.Errorf("%+v %t, want %+v", s, ok, want)
+	}
+	for _, line := range []string{"", "42 ()", "42 (sh) S 1 2 3", ") ("} {
+		if s, ok := parseStat([]byte(line)); ok {
+			t.Errorf("%q was read as %+v", line, s)
+		}
+	}
+}
+
+func TestTreeCountsChildrenAndThoseThatHaveEnded(t *testing.T) {
+	all := map[int]stat{
+		1: {own: 1, children: 10}, 2: {parent: 1, own: 100, children: 1000}, 3: {parent: 2, own: 10_000}, 4: {own: 100_000},
+	}
+	if got := tree(all, 1); got != 1111 {
+		t.Errorf("%v, want 1111", got)
+	}
+}
+
+func TestAncestorIsFoundByItsCommand(t *testing.T) {
+	all := map[int]stat{1: {command: "init"}, 2: {command: "devstack", parent: 1}, 3: {command: "sh", parent: 2}, 4: {parent: 3}}
+	if pid, found := ancestor(all, 4, "devstack"); !found || pid != 2 {
+		t.Errorf("%d %t, want 2", pid, found)
+	}
+	if pid, found := ancestor(all, 4, "java"); found {
+		t.Errorf("found %d", pid)
+	}
+}
+
+func TestThisProcessUsesTime(t *testing.T) {
+	before := processes()[os.Getpid()]
+	for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; {
+	}
+	if after := processes()[os.Getpid()]; after.own <= before.own || after.parent != os.Getppid() {
+		t.Errorf("%+v and then %+v", before, after)
+	}
+}
+
+func TestBusyLeavesOutIdleAndStolenTime(t *testing.T) {
+	if got := parseBusy([]byte("cpu  1 2 4 8 16 32 64 128 256 512\ncpu0 1 1 1 1\n")); got != (1+2+4+32+64)*tick {
+		t.Errorf("%v ticks", got/tick)
+	}
+}

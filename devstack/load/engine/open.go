@@ -1,0 +1,169 @@
+package engine
+
+import (
+	"net"
+	"slices"
+	"time"
+)
+
+// longestWait is how long a stopped run may go unnoticed between two arrivals.
+const longestWait = 20 * time.Millisecond
+
+// open sends when requests are due, on whichever connection is free.
+func (l *loop) open() {
+	l.idle = append(l.idle, l.conns...)
+	for _, c := range l.conns {
+		l.all.Go(func() { l.answerTo(c) })
+	}
+	l.keepTime()
+	l.finish()
+	l.all.Wait()
+}
+
+// keepTime waits for each arrival and hands it over.
+func (l *loop) keepTime() {
+	r := l.run
+	clock := newClock()
+	defer clock.close()
+	var buf []byte
+	for n := uint64(0); r.cfg.Requests == 0 || n < r.cfg.Requests; n++ {
+		due := r.cfg.Arrivals()
+		if due > r.cfg.Duration || !l.sleepUntil(due, clock) {
+			return
+		}
+		l.offered = due
+		r.Lag.Record(r.now() - due)
+		if to := l.arrive(arrival{n, due}); to != nil {
+			buf = r.send(to, n, buf)
+		}
+	}
+}
+
+// sleepUntil reports whether due came before the end of the run.
+func (l *loop) sleepUntil(due time.Duration, clock *clock) bool {
+	for l.ctx.Err() == nil {
+		wait := due - l.run.now()
+		if wait <= 0 {
+			return true
+		}
+		clock.wait(min(wait, longestWait))
+	}
+	return false
+}
+
+// arrive returns a free connection that a was given to; nil when it has to
+// wait for one.
+func (l *loop) arrive(a arrival) net.Conn {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	last := len(l.idle) - 1
+	if last < 0 {
+		l.queue.push(a)
+		return nil
+	}
+	c := l.idle[last]
+	l.idle = l.idle[:last]
+	return c.take(a)
+}
+
+// answerTo reads the answers on c. Between two requests it is parked in the
+// read as well.
+func (l *loop) answerTo(c *conn) {
+	defer func() { c.net.Close() }()
+	for {
+		a, err := c.receive()
+		wasBusy := l.release(c)
+		switch {
+		case err != nil && wasBusy:
+			c.countBroken(err)
+		case wasBusy:
+			c.count(a)
+		}
+		broken := err != nil || a.close || !wasBusy // what was not asked for is a farewell
+		if broken && !l.redial(c) {
+			return
+		}
+		if !l.takeOn(c) {
+			return
+		}
+	}
+}
+
+// release ends c's request or its wait for one, and reports which it was.
+func (l *loop) release(c *conn) (wasBusy bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if c.busy {
+		c.busy = false
+		return true
+	}
+	if i := slices.Index(l.idle, c); i >= 0 {
+		l.idle = slices.Delete(l.idle, i, i+1)
+	}
+	return false
+}
+
+// takeOn gives c what waits longest, or has it wait itself. It reports false
+// when there will be nothing more to do.
+func (l *loop) takeOn(c *conn) bool {
+	a, some, more := l.next(c)
+	if some {
+		c.out = l.run.send(c.net, a.n, c.out)
+	}
+	return more
+}
+
+// next takes what waits longest, some, or makes c wait. There is no more when
+// the run was stopped, or everything was sent.
+func (l *loop) next(c *conn) (a arrival, some, more bool) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.ctx.Err() != nil {
+		return a, false, false
+	}
+	if a, some = l.queue.pop(); some {
+		c.take(a)
+		return a, true, true
+	}
+	if l.done {
+		return a, false, false
+	}
+	l.idle = append(l.idle, c)
+	return a, false, true
+}
+
+// finish has the idle connections end at once and the others once the queue is
+// empty.
+func (l *loop) finish() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.done = true
+	for _, c := range l.idle {
+		c.net.Close()
+	}
+}
+
+// arrival is a request that is due.
+type arrival struct {
+	n   uint64
+	due time.Duration
+}
+
+// queue is first in, first out. Its bound is that of the run's requests.
+type queue struct {
+	waiting []arrival
+	first   int
+}
+
+func (q *queue) len() int { return len(q.waiting) - q.first }
+
+func (q *queue) push(a arrival) { q.waiting = append(q.waiting, a) }
+
+func (q *queue) pop() (arrival, bool) {
+	if q.len() == 0 {
+		q.waiting, q.first = q.waiting[:0], 0
+		return arrival{}, false
+	}
+	q.first++
+	return q.waiting[q.first-1], true
+}
