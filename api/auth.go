@@ -3,8 +3,8 @@ package api
 import (
 	"context"
 	"errors"
-	"fmt"
 	"net/http"
+	"slices"
 	"strings"
 	"time"
 	"unicode"
@@ -14,7 +14,6 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/rs/zerolog"
-	"golang.org/x/time/rate"
 
 	"order-service/order"
 )
@@ -39,27 +38,18 @@ const (
 const streamCookie = "access_token"
 
 const (
-	clockSkew   = 5 * time.Second
-	maxUserID   = 128 // bytes
-	jwksTimeout = 5 * time.Second
-	jwksRefresh = time.Minute
+	clockSkew = 5 * time.Second
+	maxUserID = 128 // bytes
 )
 
 // caller is who a valid token speaks for.
 type caller struct {
 	userID  string
-	roles   []role
+	roles   []role // those of the token that mean something here
 	expires time.Time
 }
 
-func (c caller) has(wanted role) bool {
-	for _, r := range c.roles {
-		if r == wanted {
-			return true
-		}
-	}
-	return false
-}
+func (c caller) has(wanted role) bool { return slices.Contains(c.roles, wanted) }
 
 // claims are the parts of a token that are read. The user is userId, else sub.
 type claims struct {
@@ -75,9 +65,20 @@ func (c claims) user() string {
 	return c.Subject
 }
 
+// known returns the roles that mean something here: a token may have any number.
+func (c claims) known() (known []role) {
+	for _, r := range []role{roleUser, roleAdmin} {
+		if slices.Contains(c.Roles, r) {
+			known = append(known, r)
+		}
+	}
+	return known
+}
+
 // authenticator turns a token into a caller.
 type authenticator struct {
 	parser *jwt.Parser
+	tokens *tokens // verified before
 	secret []byte
 	keys   keyfunc.Keyfunc // nil without a JWKS URL
 	http   *http.Client    // fetches the key set; nil without a JWKS URL
@@ -86,15 +87,16 @@ type authenticator struct {
 // newAuthenticator fetches the key set once and keeps it fresh until ctx is
 // done. An unreachable key server does not fail the start: the set is fetched
 // again every minute, and when a token names a key that is not known.
-func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (*authenticator, error) {
-	a := &authenticator{secret: []byte(cfg.Secret)}
+func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (_ *authenticator, err error) {
+	a := &authenticator{secret: []byte(cfg.Secret), tokens: newTokens()}
 	var methods []string
 	if cfg.Secret != "" {
 		methods = append(methods, jwt.SigningMethodHS256.Alg())
 	}
 	if cfg.JWKSURL != "" {
 		methods = append(methods, jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg())
-		if err := a.fetchKeys(ctx, cfg.JWKSURL, log); err != nil {
+		a.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
+		if a.keys, err = fetchKeys(ctx, a.http, cfg.JWKSURL, a.tokens.forget, log); err != nil {
 			return nil, err
 		}
 	}
@@ -110,26 +112,6 @@ func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (*
 	}
 	a.parser = jwt.NewParser(options...)
 	return a, nil
-}
-
-func (a *authenticator) fetchKeys(ctx context.Context, url string, log zerolog.Logger) (err error) {
-	a.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-	a.keys, err = keyfunc.NewDefaultOverrideCtx(ctx, []string{url}, keyfunc.Override{
-		Client:          a.http,
-		HTTPTimeout:     jwksTimeout,
-		RefreshInterval: jwksRefresh,
-		// Tokens that name unknown keys may cause one fetch in ten seconds, and
-		// none waits for another's turn: forged ones must not hold up requests.
-		RefreshUnknownKID: rate.NewLimiter(rate.Every(10*time.Second), 1),
-		RateLimitWaitMax:  jwksTimeout / 2,
-		RefreshErrorHandlerFunc: func(string) func(context.Context, error) {
-			return func(_ context.Context, err error) { log.Warn().Err(err).Msg("the JWT key set cannot be fetched") }
-		},
-	})
-	if err != nil {
-		return fmt.Errorf("JWT key set: %w", err)
-	}
-	return nil
 }
 
 // close gives up idle connections; the context of newAuthenticator ends the rest.
@@ -148,11 +130,26 @@ func (a *authenticator) key(token *jwt.Token) (any, error) {
 	return a.keys.Keyfunc(token)
 }
 
-// authenticate returns the token's caller, or CodeUnauthenticated.
-func (a *authenticator) authenticate(token string) (caller, error) {
+// authenticate returns the token's caller, or CodeUnauthenticated. The token
+// may show a request's memory.
+func (a *authenticator) authenticate(token string, now time.Time) (caller, error) {
 	if token == "" {
 		return caller{}, order.Errorf(order.CodeUnauthenticated, "An access token is required.")
 	}
+	digest := digestOf(token)
+	if who, known := a.tokens.find(digest, now); known {
+		return who, nil
+	}
+	epoch := a.tokens.epoch.Load()
+	who, err := a.verify(token)
+	if err == nil {
+		a.tokens.remember(digest, who, epoch)
+	}
+	return who, err
+}
+
+// verify is authenticate for a token that was not seen before.
+func (a *authenticator) verify(token string) (caller, error) {
 	var c claims
 	if _, err := a.parser.ParseWithClaims(token, &c, a.key); err != nil {
 		return caller{}, order.Wrap(err, order.CodeUnauthenticated, "The access token is expired or not valid.")
@@ -160,7 +157,7 @@ func (a *authenticator) authenticate(token string) (caller, error) {
 	if !validUserID(c.user()) {
 		return caller{}, order.Errorf(order.CodeUnauthenticated, "The access token names no usable user.")
 	}
-	return caller{userID: c.user(), roles: c.Roles, expires: c.ExpiresAt.Time}, nil
+	return caller{userID: c.user(), roles: c.known(), expires: c.ExpiresAt.Time}, nil
 }
 
 // validUserID keeps out what a database or a log line could not hold.
@@ -171,7 +168,7 @@ func validUserID(id string) bool {
 // caller authenticates a request by its Authorization header (RFC 6750) and
 // requires one of roles. Errors: CodeUnauthenticated, CodeForbidden.
 func (s *Server) caller(c *fiber.Ctx, roles ...role) (caller, error) {
-	return s.callerBy(bearer(c), roles...)
+	return s.callerBy(c, bearer(c), roles...)
 }
 
 // streamCaller is caller for a GET stream, which may carry the token in the
@@ -182,11 +179,11 @@ func (s *Server) streamCaller(c *fiber.Ctx, roles ...role) (caller, error) {
 	if token == "" {
 		token = c.Cookies(streamCookie)
 	}
-	return s.callerBy(token, roles...)
+	return s.callerBy(c, token, roles...)
 }
 
-func (s *Server) callerBy(token string, roles ...role) (caller, error) {
-	who, err := s.auth.authenticate(token)
+func (s *Server) callerBy(c *fiber.Ctx, token string, roles ...role) (caller, error) {
+	who, err := s.auth.authenticate(token, c.Context().Time())
 	if err != nil {
 		return caller{}, err
 	}

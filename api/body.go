@@ -3,8 +3,6 @@ package api
 import (
 	"bytes"
 	"encoding/json"
-	"errors"
-	"io"
 	"slices"
 	"strconv"
 	"strings"
@@ -28,13 +26,17 @@ const (
 // nothing is coerced, rounded or repaired. Text that is not one JSON object
 // in UTF-8 is malformed; a field that is wrong is noted, so that a client
 // hears of all of them at once.
+//
+// It lives as long as the request, whose memory it shows; what it returns as
+// text is a copy.
 type body struct {
 	members  []member
 	problems []order.FieldError
+	few      [4]member // members of a body as short as most are
 }
 
 type member struct {
-	name  string
+	name  []byte
 	value []byte // raw JSON
 	read  bool
 }
@@ -62,66 +64,78 @@ func isIdentity(encoding string) bool {
 }
 
 func parseBody(raw []byte) (*body, error) {
-	b := &body{members: make([]member, 0, 4)}
-	if !utf8.Valid(raw) || b.split(json.NewDecoder(bytes.NewReader(raw))) != nil {
+	b := new(body)
+	b.members = b.few[:0]
+	if !utf8.Valid(raw) || !b.split(raw) {
 		return nil, order.Errorf(order.CodeMalformedJSON, "The body is not one JSON object in UTF-8 without NUL characters.")
 	}
 	return b, nil
 }
 
-var errNotAnObject = errors.New("not one JSON object")
-
-// split reads one object to the end of the input and notes its members.
-func (b *body) split(dec *json.Decoder) error {
-	if token, err := dec.Token(); err != nil || token != json.Delim('{') {
-		return errNotAnObject
+// split notes the members of the one object that raw is.
+func (b *body) split(raw []byte) bool {
+	s := scanner(raw)
+	if !s.eat('{') {
+		return false
 	}
-	for dec.More() {
-		name, err := dec.Token()
-		if err != nil {
-			return err
-		}
-		var value json.RawMessage
-		if err := dec.Decode(&value); err != nil {
-			return err
-		}
-		if err := b.add(name.(string), value); err != nil { // a name is always a string
-			return err
+	for first := true; !s.eat('}'); first = false {
+		if !first && !s.eat(',') || !b.member(&s) {
+			return false
 		}
 	}
-	if _, err := dec.Token(); err != nil {
-		return err
-	}
-	if _, err := dec.Token(); err != io.EOF {
-		return errNotAnObject
-	}
-	return nil
+	return s.next() == 0 && len(s) == 0
 }
 
-// add notes a member. Postgres cannot store a NUL, so none gets that far.
-func (b *body) add(name string, value []byte) error {
-	if strings.ContainsRune(name, 0) || strings.ContainsRune(unquote(value), 0) {
-		return errNotAnObject
+// member takes one member. Postgres cannot store a NUL, so none gets that far.
+func (b *body) member(s *scanner) bool {
+	name := s.text()
+	if name == nil || !s.eat(':') {
+		return false
 	}
-	if b.find(name) != nil {
-		b.wrong(name, "is given twice")
-		return nil
+	value := s.value()
+	if value == nil || hasNUL(name) || hasNUL(value) {
+		return false
+	}
+	b.add(bare(name), value)
+	return true
+}
+
+func (b *body) add(name, value []byte) {
+	if b.find(string(name)) != nil {
+		b.wrong(string(name), "is given twice")
+		return
 	}
 	b.members = append(b.members, member{name: name, value: value})
-	return nil
 }
 
-// unquote returns the text of a JSON string, "" for another value.
-func unquote(value []byte) (text string) {
-	if value[0] == '"' {
-		_ = json.Unmarshal(value, &text) // the decoder has found it valid
+// hasNUL reports whether value is a string with a NUL, which can only stand
+// there as an escape.
+func hasNUL(value []byte) bool {
+	return value[0] == '"' && escaped(value) && strings.ContainsRune(unquote(value), 0)
+}
+
+func escaped(text []byte) bool { return bytes.IndexByte(text, '\\') >= 0 }
+
+// bare is unquote for what stays with the body: it copies only what it must.
+func bare(text []byte) []byte {
+	if escaped(text) {
+		return []byte(unquote(text))
 	}
+	return text[1 : len(text)-1]
+}
+
+// unquote returns a copy of the text of a JSON string.
+func unquote(value []byte) (text string) {
+	if !escaped(value) {
+		return string(value[1 : len(value)-1])
+	}
+	_ = json.Unmarshal(value, &text) // the scanner has found it valid
 	return text
 }
 
 func (b *body) find(name string) *member {
 	for i := range b.members {
-		if b.members[i].name == name {
+		if string(b.members[i].name) == name {
 			return &b.members[i]
 		}
 	}
@@ -168,26 +182,33 @@ func (b *body) optionalText(name string) string {
 
 // integer returns a required whole number.
 func (b *body) integer(name string) int64 {
-	n := b.optionalInteger(name)
-	if n == nil {
+	n, given := b.number(name)
+	if !given {
 		b.wrong(name, "is required")
-		return 0
 	}
-	return *n
+	return n
 }
 
-// optionalInteger returns a whole number, or nil when there is none. 1.0 and
-// 1e3 are refused: amounts and counts are written as what they are.
+// optionalInteger returns a whole number, or nil when there is none.
 func (b *body) optionalInteger(name string) *int64 {
+	if n, given := b.number(name); given {
+		return &n
+	}
+	return nil
+}
+
+// number returns a whole number, if there is one. 1.0 and 1e3 are refused:
+// amounts and counts are written as what they are.
+func (b *body) number(name string) (n int64, given bool) {
 	raw := b.take(name)
 	if raw == nil {
-		return nil
+		return 0, false
 	}
 	n, err := strconv.ParseInt(string(raw), 10, 64)
 	if err != nil {
 		b.wrong(name, "must be a whole number")
 	}
-	return &n
+	return n, true
 }
 
 // optionalTime returns an RFC 3339 instant in UTC, or the zero time.
@@ -218,7 +239,7 @@ func (b *body) flag(name string) bool {
 func (b *body) check(domain error) error {
 	for _, m := range b.members {
 		if !m.read {
-			b.wrong(m.name, "is not known")
+			b.wrong(string(m.name), "is not known")
 		}
 	}
 	return b.checkKnown(domain)

@@ -43,10 +43,14 @@ type GateSync interface {
 // Intake accepts orders. The id it returns is that of a committed order; the
 // codes are those of POST /orders, and its time is bounded.
 type Intake interface {
+	// Refusal is what any request would be answered with at once, nil while
+	// there is room for one.
+	Refusal() error
 	Accept(context.Context, order.Request) (uuid.UUID, error)
 }
 
-// Orders reads orders. Order's error has CodeOrderNotFound when there is none.
+// Orders reads orders. Order bounds its own time; its error has
+// CodeOrderNotFound when there is none.
 type Orders interface {
 	Order(context.Context, uuid.UUID) (order.Order, error)
 	List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error)

@@ -146,9 +146,11 @@ func TestGateRefusalsAreAnswered(t *testing.T) {
 // full is an intake that has no room.
 type full struct{}
 
-func (full) Accept(context.Context, order.Request) (uuid.UUID, error) {
-	return uuid.UUID{}, &order.Error{Code: order.CodeOverloaded, Message: "Later.", RetryAfter: time.Second}
+func (full) Refusal() error {
+	return &order.Error{Code: order.CodeOverloaded, Message: "Later.", RetryAfter: time.Second}
 }
+
+func (f full) Accept(context.Context, order.Request) (uuid.UUID, error) { return uuid.UUID{}, f.Refusal() }
 
 func TestOverloadIsToldWithATimeToComeBack(t *testing.T) {
 	s := serve(t, newShop(), func(_ *Config, d *Deps) { d.Intake = full{} })
@@ -338,11 +340,11 @@ func TestGlobalLimitHoldsForAllUsers(t *testing.T) {
 
 func TestLimiterForgetsUsersByGenerations(t *testing.T) {
 	l := newLimiter(1, 0)
-	first := l.bucket("ann")
+	first := l.bucket("ann", time.Now())
 	for i := range maxUsers {
-		l.bucket(fmt.Sprint(i))
+		l.bucket(fmt.Sprint(i), time.Now())
 	}
-	if l.bucket("ann") != first {
+	if l.bucket("ann", time.Now()) != first {
 		t.Error("a user of the last generation was forgotten")
 	}
 	if len(l.young) > maxUsers || len(l.old) > maxUsers {

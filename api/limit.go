@@ -1,8 +1,8 @@
 package api
 
 import (
-	"fmt"
 	"math"
+	"strconv"
 	"sync"
 	"time"
 
@@ -53,22 +53,23 @@ func burst(rps rate.Limit) int { return max(1, int(math.Ceil(float64(rps)*burstF
 // user's flood is refused before it costs everyone else's budget. The error
 // has CodeRateLimited, and the response its RateLimit headers.
 func (l *limiter) allow(c *fiber.Ctx, userID string) error {
+	now := c.Context().Time()
 	if l.perUser > 0 {
-		if bucket := l.bucket(userID); !bucket.Allow() {
-			return limited(c, "user", bucket)
+		if bucket := l.bucket(userID, now); !bucket.AllowN(now, 1) {
+			return limited(c, "user", bucket, now)
 		}
 	}
-	if l.global != nil && !l.global.Allow() {
-		return limited(c, "global", l.global)
+	if l.global != nil && !l.global.AllowN(now, 1) {
+		return limited(c, "global", l.global, now)
 	}
 	return nil
 }
 
-func (l *limiter) bucket(userID string) *rate.Limiter {
+func (l *limiter) bucket(userID string, now time.Time) *rate.Limiter {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if len(l.young) >= maxUsers || time.Since(l.turned) > generation {
-		l.young, l.old, l.turned = map[string]*rate.Limiter{}, l.young, time.Now()
+	if len(l.young) >= maxUsers || now.Sub(l.turned) > generation {
+		l.young, l.old, l.turned = map[string]*rate.Limiter{}, l.young, now
 	}
 	b := l.young[userID]
 	if b == nil {
@@ -82,12 +83,22 @@ func (l *limiter) bucket(userID string) *rate.Limiter {
 
 // limited describes an empty bucket by the fields of the IETF draft
 // "RateLimit header fields for HTTP" (draft-ietf-httpapi-ratelimit-headers).
-func limited(c *fiber.Ctx, policy string, b *rate.Limiter) error {
-	wait := time.Duration((1 - min(b.Tokens(), 1)) / float64(b.Limit()) * float64(time.Second))
+func limited(c *fiber.Ctx, policy string, b *rate.Limiter, now time.Time) error {
+	tokens := b.TokensAt(now)
+	wait := time.Duration((1 - min(tokens, 1)) / float64(b.Limit()) * float64(time.Second))
 	seconds := int(math.Ceil(wait.Seconds()))
-	c.Set("RateLimit-Policy", fmt.Sprintf("%q;q=%d;w=%d", policy, b.Burst(), burstFactor))
-	c.Set("RateLimit", fmt.Sprintf("%q;r=%d;t=%d", policy, int(max(b.Tokens(), 0)), max(seconds, 1)))
+	var buffer [64]byte
+	h := &c.Response().Header
+	h.SetCanonical(rateLimitPolicy, appendLimit(buffer[:0], policy, "q", b.Burst(), "w", burstFactor))
+	h.SetCanonical(rateLimit, appendLimit(buffer[:0], policy, "r", int(max(tokens, 0)), "t", max(seconds, 1)))
 	return &order.Error{
 		Code: order.CodeRateLimited, Message: "Too many orders in a short time. Please wait a moment.", RetryAfter: wait,
 	}
+}
+
+// appendLimit appends an item of one of these fields, "policy";a=1;b=2.
+func appendLimit(b []byte, policy, first string, one int, second string, two int) []byte {
+	b = strconv.AppendQuote(b, policy)
+	b = strconv.AppendInt(append(append(append(b, ';'), first...), '='), int64(one), 10)
+	return strconv.AppendInt(append(append(append(b, ';'), second...), '='), int64(two), 10)
 }

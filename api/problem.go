@@ -62,54 +62,60 @@ var kinds = map[order.Code]kind{
 	order.CodeUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
 }
 
-// problem is RFC 9457's problem details. Code repeats the end of Type for
-// clients that would rather compare a word than a URI.
-type problem struct {
-	Type      string             `json:"type"`
-	Title     string             `json:"title"`
-	Status    int                `json:"status"`
-	Detail    string             `json:"detail,omitempty"`
-	Code      order.Code         `json:"code"`
-	Errors    []order.FieldError `json:"errors,omitempty"`
-	RequestID string             `json:"requestId,omitempty"`
+// appendProblem appends RFC 9457's problem details. The code repeats the end of
+// the type for clients that would rather compare a word than a URI. Most of a
+// sale's answers are these, so they are worth more than reflection.
+func appendProblem(b []byte, k kind, e *order.Error, requestID []byte) []byte {
+	b = append(append(b, `{"type":"/problems/`...), e.Code...) // codes and titles are plain
+	b = append(append(b, `","title":"`...), k.title...)
+	b = strconv.AppendInt(append(b, `","status":`...), int64(k.status), 10)
+	if e.Message != "" {
+		b = appendText(append(b, `,"detail":`...), e.Message)
+	}
+	b = append(append(append(b, `,"code":"`...), e.Code...), '"')
+	if len(e.Fields) > 0 {
+		fields, _ := order.EncodeJSON(e.Fields) // strings always marshal
+		b = append(append(b, `,"errors":`...), fields...)
+	}
+	if len(requestID) > 0 {
+		b = append(append(append(b, `,"requestId":"`...), requestID...), '"')
+	}
+	return append(b, '}')
 }
 
 // fail answers err and logs what an operator should know of it. The cause of
 // an error never reaches the client.
 func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	e := classify(err)
-	id := requestID(ctx)
-	s.report(ctx, id, e, err)
-
 	k := kinds[e.Code]
-	body, _ := order.EncodeJSON(problem{ // a struct of strings and ints always marshals
-		Type: "/problems/" + string(e.Code), Title: k.title, Status: k.status,
-		Detail: e.Message, Code: e.Code, Errors: e.Fields, RequestID: id,
-	})
+	s.report(ctx, e, err)
+
+	var buffer [512]byte
+	h := &ctx.Response.Header
 	ctx.Response.SetStatusCode(k.status)
-	ctx.Response.Header.SetContentType("application/problem+json")
-	ctx.Response.Header.Set(fiber.HeaderCacheControl, "no-store")
+	h.SetContentType("application/problem+json")
+	h.SetCanonical(cacheControl, noStore)
 	switch k.status {
 	case http.StatusTooManyRequests, http.StatusServiceUnavailable:
-		ctx.Response.Header.Set(fiber.HeaderRetryAfter, retryAfter(e.RetryAfter))
+		h.SetCanonical(retryAfter, strconv.AppendInt(buffer[:0], retryIn(e.RetryAfter), 10))
 	case http.StatusUnauthorized:
 		if e.Code == order.CodeUnauthenticated {
-			ctx.Response.Header.Set(fiber.HeaderWWWAuthenticate, "Bearer")
+			h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 		}
 	}
-	ctx.Response.SetBody(body)
+	ctx.Response.SetBody(appendProblem(buffer[:0], k, e, requestID(ctx)))
 }
 
 // report logs an unknown error in full, once, and the cause of a failing
 // backend at a bounded rate: an outage under load must not become a flood of
 // log lines. What the client did wrong is the client's to read.
-func (s *Server) report(ctx *fasthttp.RequestCtx, id string, e *order.Error, err error) {
+func (s *Server) report(ctx *fasthttp.RequestCtx, e *order.Error, err error) {
 	switch {
 	case e.Code == order.CodeInternal:
-		s.cfg.Log.Error().Err(err).Str("request", id).
+		s.cfg.Log.Error().Err(err).Bytes("request", requestID(ctx)).
 			Bytes("method", ctx.Method()).Bytes("path", ctx.Path()).Msg("request failed")
-	case kinds[e.Code].status >= http.StatusInternalServerError && e.Err != nil:
-		s.outages.Warn().Err(err).Str("request", id).Bytes("path", ctx.Path()).Msg("request refused")
+	case e.Err != nil && kinds[e.Code].status >= http.StatusInternalServerError:
+		s.outages.Warn().Err(err).Bytes("request", requestID(ctx)).Bytes("path", ctx.Path()).Msg("request refused")
 	}
 }
 
@@ -154,11 +160,11 @@ func fromFiber(e *fiber.Error) *order.Error {
 	return order.Errorf(codeBadRequest, "The request could not be understood.")
 }
 
-// retryAfter is a Retry-After value in whole seconds, at least what the error
-// asks for. Jitter keeps refused clients from coming back all at once.
-func retryAfter(atLeast time.Duration) string {
-	seconds := int((atLeast + time.Second - 1) / time.Second)
-	return strconv.Itoa(max(seconds, 1) + rand.IntN(3))
+// retryIn is a Retry-After value in seconds, at least what the error asks for.
+// Jitter keeps refused clients from coming back all at once.
+func retryIn(atLeast time.Duration) int64 {
+	seconds := int64((atLeast + time.Second - 1) / time.Second)
+	return max(seconds, 1) + rand.Int64N(3)
 }
 
 // describe answers GET /problems/:code: what the type of a problem stands for.

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 	"github.com/google/uuid"
 	"github.com/valyala/fasthttp"
 
@@ -24,17 +25,18 @@ type requestIDs struct {
 
 func newRequestIDs() requestIDs { return requestIDs{prefix: rand.Text()[:8], last: new(atomic.Uint64)} }
 
-// of returns the id that a proxy in front has given to the request, else a new one.
-func (r requestIDs) of(ctx *fasthttp.RequestCtx) string {
-	if given := string(ctx.Request.Header.Peek(fiber.HeaderXRequestID)); order.ValidProductID(given) {
-		return given // the same harmless alphabet and length
+// append appends the id that a proxy in front has given to the request, else a
+// new one.
+func (r requestIDs) append(b []byte, ctx *fasthttp.RequestCtx) []byte {
+	given := ctx.Request.Header.PeekBytes(xRequestID)
+	if order.ValidProductID(utils.UnsafeString(given)) { // the same harmless alphabet and length
+		return append(b, given...)
 	}
-	return r.prefix + "-" + strconv.FormatUint(r.last.Add(1), 36)
+	return strconv.AppendUint(append(append(b, r.prefix...), '-'), r.last.Add(1), 36)
 }
 
-func requestID(ctx *fasthttp.RequestCtx) string {
-	return string(ctx.Response.Header.Peek(fiber.HeaderXRequestID))
-}
+// requestID is the id that wrap has given to the request; it lives as long.
+func requestID(ctx *fasthttp.RequestCtx) []byte { return ctx.Response.Header.PeekBytes(xRequestID) }
 
 // drain reads on, for a moment, what a client is still sending of a body that
 // was refused as too large. Closing a connection with unread data resets it,

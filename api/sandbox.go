@@ -72,7 +72,7 @@ func (s *Server) sandboxProblem(c *fiber.Ctx, err error) error {
 		return err
 	}
 	e := classify(err)
-	s.report(c.Context(), requestID(c.Context()), e, err)
+	s.report(c.Context(), e, err)
 	view := sandboxView{Shop: "/", Title: "Not paid", Outcome: e.Message, Failed: true}
 	if kinds[e.Code].status == fiber.StatusServiceUnavailable { // the report may have been recorded and not passed on yet
 		view.Title, view.Outcome = "Not certain yet", "The shop did not answer in time. Look at your order, or go back and press the button again: you cannot pay twice."

@@ -10,6 +10,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"regexp"
 	"strings"
 	"testing"
 	"time"
@@ -96,6 +97,17 @@ func (s *site) with(t *testing.T) *site {
 	sub := *s
 	sub.T = t
 	return &sub
+}
+
+// problem is RFC 9457's problem details, as clients read them.
+type problem struct {
+	Type      string             `json:"type"`
+	Title     string             `json:"title"`
+	Status    int                `json:"status"`
+	Detail    string             `json:"detail,omitempty"`
+	Code      order.Code         `json:"code"`
+	Errors    []order.FieldError `json:"errors,omitempty"`
+	RequestID string             `json:"requestId,omitempty"`
 }
 
 // answer is a response with its body read.
@@ -203,6 +215,24 @@ func (s *site) raw(text string) answer {
 	defer resp.Body.Close()
 	content, _ := io.ReadAll(resp.Body)
 	return answer{resp, content}
+}
+
+// exchange orders with a further header and returns the answer as it came over
+// the wire, without its date.
+func (s *site) exchange(header string) string {
+	s.Helper()
+	conn, err := net.Dial("tcp", s.Addr().String())
+	if err != nil {
+		s.Fatal(err)
+	}
+	defer conn.Close()
+	fmt.Fprintf(conn, "POST /orders HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%sContent-Length: %d\r\n\r\n%s",
+		token(s.T, "ann"), header, len(lamp), lamp)
+	answer, err := io.ReadAll(conn)
+	if err != nil {
+		s.Fatal(err)
+	}
+	return string(regexp.MustCompile("Date: [^\r]*\r\n|Connection: close\r\n").ReplaceAll(answer, nil))
 }
 
 func TestEveryCodeOfTheDomainHasAStatus(t *testing.T) {

@@ -16,7 +16,7 @@ const maxReason = 200
 // their events, so unknown ones are not an error here.
 func (s *Server) signed(c *fiber.Ctx) (*body, error) {
 	if err := s.webhooks.verify(c); err != nil {
-		s.outages.Warn().Err(err).Str("request", requestID(c.Context())).Msg("webhook refused") // a forgery, or the secrets differ
+		s.outages.Warn().Err(err).Bytes("request", requestID(c.Context())).Msg("webhook refused") // a forgery, or the secrets differ
 		return nil, err
 	}
 	return readBody(c, maxBody)

@@ -88,17 +88,34 @@ func (b *Batcher[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	return res, err
 }
 
+// Refusal is the error that Do would answer with at once, nil where it would
+// queue the call. To ask before there is a request to queue saves making one.
+func (b *Batcher[Req, Res]) Refusal() error {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.refusal(now)
+}
+
+// refusal needs the lock.
+func (b *Batcher[Req, Res]) refusal(now time.Time) error {
+	switch {
+	case b.closed:
+		return order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is shutting down.")
+	case len(b.queue) >= b.cfg.MaxQueue, b.pace.late(len(b.queue), now):
+		return overloaded()
+	}
+	return nil
+}
+
 func (b *Batcher[Req, Res]) enqueue(ctx context.Context, c *Call[Req, Res]) error {
 	if ctx.Err() != nil {
 		return fmt.Errorf("%w: %w", ErrWithdrawn, context.Cause(ctx))
 	}
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	switch {
-	case b.closed:
-		return order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is shutting down.")
-	case len(b.queue) >= b.cfg.MaxQueue, b.pace.late(len(b.queue), c.since):
-		return overloaded()
+	if err := b.refusal(c.since); err != nil {
+		return err
 	}
 	b.queue = append(b.queue, c)
 	if b.busy == 0 || b.busy < b.cfg.Servers && !b.waking && (b.worth() || b.pace.slow(c.since)) {

@@ -93,6 +93,10 @@ func (i *Intake) Stop(ctx context.Context) error {
 	return i.lookups.Stop(ctx)
 }
 
+// Refusal is CodeOverloaded or CodeUnavailable while Accept would answer so at
+// once, whatever the request: who asks first need not read it.
+func (i *Intake) Refusal() error { return i.waves.Refusal() }
+
 // Accept holds stock for req and writes its order; the id it returns is that of
 // an order that exists. It answers within some Deadlines; a ctx that ends sooner
 // withdraws what no wave has taken. The codes are those of the gate, and

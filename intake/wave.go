@@ -13,7 +13,7 @@ import (
 // staleAfter is how long a request may have waited behind a wave that Redis
 // did not answer and still be asked about: another such wave must not take its
 // answer past 50 ms.
-const staleAfter = 15 * time.Millisecond
+const staleAfter = 10 * time.Millisecond
 
 // call is one request in a wave.
 type call = batch.Call[order.HoldRequest, placed]
