@@ -48,9 +48,9 @@ type Gate struct {
 func Open(c Config) (*Gate, error) {
 	redis.SetLogger(redisLog{quiet(c.Log)})
 	timeout := cmp.Or(c.Timeout, 45*time.Millisecond)
-	// A third is left for the queue, so that a caller hears of a dead Redis
+	// A little is left for the queue, so that a caller hears of a dead Redis
 	// from its own round trip and within its time.
-	fast, err := connect(c.URL, limits{timeout: timeout * 2 / 3, conns: 16})
+	fast, err := connect(c.URL, limits{timeout: timeout * 8 / 9, conns: 16})
 	if err != nil {
 		return nil, err
 	}

@@ -43,7 +43,7 @@ func (s *stack) startPostgres(ctx context.Context) (started, error) {
 
 func (s *stack) startRedis(ctx context.Context) (started, error) {
 	r, err := redis.Start(ctx, redis.Config{
-		Port: s.port(portRedis), Dir: filepath.Join(s.dir, "redis"), Durable: s.durable(), Log: s.log,
+		Port: s.port(portRedis), Dir: filepath.Join(s.dir, "redis"), Log: s.log,
 	})
 	if err != nil {
 		return started{}, err
