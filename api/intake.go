@@ -1,6 +1,7 @@
 package api
 
 import (
+	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
@@ -35,7 +36,7 @@ func (s *Server) placeOrder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.deps.Intake.Accept(s.base, req)
+	id, err := s.deps.Intake.Accept(context.Background(), req) // fasthttp does not tell when a client leaves
 	if err != nil {
 		return err
 	}

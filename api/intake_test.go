@@ -150,7 +150,9 @@ func (full) Refusal() error {
 	return &order.Error{Code: order.CodeOverloaded, Message: "Later.", RetryAfter: time.Second}
 }
 
-func (f full) Accept(context.Context, order.Request) (uuid.UUID, error) { return uuid.UUID{}, f.Refusal() }
+func (f full) Accept(context.Context, order.Request) (uuid.UUID, error) {
+	return uuid.UUID{}, f.Refusal()
+}
 
 func TestOverloadIsToldWithATimeToComeBack(t *testing.T) {
 	s := serve(t, newShop(), func(_ *Config, d *Deps) { d.Intake = full{} })

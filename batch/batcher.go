@@ -74,13 +74,8 @@ func (b *Batcher[Req, Res]) Do(ctx context.Context, req Req) (Res, error) {
 	if err := b.enqueue(ctx, c); err != nil {
 		return *new(Res), err
 	}
-	select {
-	case <-c.done:
-	case <-ctx.Done():
-		if c.state.CompareAndSwap(waiting, withdrawn) {
-			return *new(Res), fmt.Errorf("%w: %w", ErrWithdrawn, context.Cause(ctx))
-		}
-		<-c.done
+	if !c.wait(ctx) {
+		return *new(Res), fmt.Errorf("%w: %w", ErrWithdrawn, context.Cause(ctx))
 	}
 	res, err := c.res, c.err
 	c.reset()
@@ -245,6 +240,25 @@ const (
 	taken
 	withdrawn
 )
+
+// wait returns true once the call is answered, or false when ctx ended before a
+// server took it. A context that cannot end spares the call a select.
+func (c *Call[Req, Res]) wait(ctx context.Context) bool {
+	if ctx.Done() == nil {
+		<-c.done
+		return true
+	}
+	select {
+	case <-c.done:
+		return true
+	case <-ctx.Done():
+		if c.state.CompareAndSwap(waiting, withdrawn) {
+			return false
+		}
+		<-c.done
+		return true
+	}
+}
 
 // Answer gives the caller its result. The call is the caller's from then on.
 func (c *Call[Req, Res]) Answer(res Res, err error) {
