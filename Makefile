@@ -38,14 +38,19 @@ test-real: build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Tem
 soak: build ## the same with every fault at every failpoint, long outages, 5,000 histories
 	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
 
+bench: bench-tools ## a sale against an api: 5,000 orders a second for a minute, then twice what it can bear
+	scripts/bench --verify=intake --rate 5000 --duration 60s accept
+	scripts/bench --verify=intake --overload --duration 20s accept
+
 bench-compare: bench-tools ## the service, three peers and a control in turns: ratios, CPU, commits, round trips
-	$(STACK) --data .data/bench -- bin/compare --json .data/bench/compare.json
+	$(STACK) --data .bench -- bin/compare --json .bench/compare.json
+	$(STACK) --data .bench-apache --kafka=apache -- bin/compare --warmup 5s
 
 bench-curves: bench-tools ## docs/images: latency by load; cost by connections, batches, products, rows
-	$(STACK) --data .data/bench -- bin/compare curves --slice 3s --out docs/images
+	$(STACK) --data .bench -- bin/compare curves --slice 3s --out docs/images
 
 bench-tools: build
-	cd devstack && go build -o ../bin/ ./compare ./peer
+	cd devstack && go build -o ../bin/ ./compare ./load ./peer
 
 lint: ## gofmt, go vet, staticcheck and go mod tidy, in both modules
 	@unformatted=$$(gofmt -l .); test -z "$$unformatted" || { echo "not gofmt'ed: $$unformatted"; exit 1; }
@@ -64,4 +69,4 @@ fuzz: ## a minute for each parser of untrusted bytes
 	go test -run '^$$' -fuzz FuzzDecodeReservation -fuzztime 1m ./bus
 
 clean: ## remove what was built and the data of make run
-	rm -rf bin .data
+	rm -rf bin .data .bench .bench-apache

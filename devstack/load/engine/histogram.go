@@ -13,7 +13,6 @@ import (
 // be called while others record.
 type Histogram struct {
 	counts [buckets]atomic.Uint64
-	sum    atomic.Int64
 	max    atomic.Int64
 }
 
@@ -47,7 +46,6 @@ func upper(i int) int64 {
 // Record counts d.
 func (h *Histogram) Record(d time.Duration) {
 	h.counts[bucket(int64(d))].Add(1)
-	h.sum.Add(int64(d))
 	h.raise(int64(d))
 }
 
@@ -67,7 +65,6 @@ func (h *Histogram) Add(other *Histogram) {
 			h.counts[i].Add(n)
 		}
 	}
-	h.sum.Add(other.sum.Load())
 	h.raise(other.max.Load())
 }
 
@@ -82,7 +79,6 @@ func (h *Histogram) Since(earlier *Histogram) *Histogram {
 			since.raise(min(upper(i), h.max.Load()))
 		}
 	}
-	since.sum.Store(h.sum.Load() - earlier.sum.Load())
 	return since
 }
 
@@ -113,12 +109,3 @@ func (h *Histogram) Quantile(q float64) time.Duration {
 
 // Max is the longest duration recorded.
 func (h *Histogram) Max() time.Duration { return time.Duration(h.max.Load()) }
-
-// Mean is the average of the durations; 0 when there is none.
-func (h *Histogram) Mean() time.Duration {
-	count := h.Count()
-	if count == 0 {
-		return 0
-	}
-	return time.Duration(h.sum.Load() / int64(count))
-}

@@ -48,11 +48,11 @@ func TestSumOfHistogramsIsTheHistogramOfAll(t *testing.T) {
 		after := rapid.SliceOfN(durations(), 1, -1).Draw(t, "after")
 		sum, all := record(before), record(slices.Concat(before, after))
 		sum.Add(record(after))
-		if sum.Max() != all.Max() || sum.Mean() != all.Mean() || sum.Quantile(.5) != all.Quantile(.5) {
+		if sum.Count() != all.Count() || sum.Max() != all.Max() || sum.Quantile(.5) != all.Quantile(.5) {
 			t.Fatal("the sum differs")
 		}
 		since, want := all.Since(record(before)), record(after)
-		if since.Count() != want.Count() || since.Mean() != want.Mean() || since.Quantile(.5) < want.Quantile(.5) {
+		if since.Count() != want.Count() || since.Quantile(.5) < want.Quantile(.5) || since.Max() < want.Max() {
 			t.Fatalf("since then %v of %d, want %v of %d", since.Quantile(.5), since.Count(), want.Quantile(.5), want.Count())
 		}
 	})
@@ -67,7 +67,7 @@ func TestDurationsPastTheRangeCountAsTheLongest(t *testing.T) {
 
 func TestEmptyHistogramHasNoQuantiles(t *testing.T) {
 	h := &Histogram{}
-	if h.Quantile(.99) != 0 || h.Mean() != 0 || h.Max() != 0 {
+	if h.Quantile(.99) != 0 || h.Max() != 0 {
 		t.Error("something is not 0")
 	}
 }

@@ -193,6 +193,6 @@ func (l *loop) hurry() {
 func (l *loop) result() Result {
 	return Result{
 		Sent: l.run.sent.Load(), Unsent: uint64(l.queue.len()),
-		Offered: l.offered, Elapsed: l.run.now(), Dialled: l.dialled.Load(),
+		Offered: l.offered, Elapsed: max(l.run.now(), 0), Dialled: l.dialled.Load(),
 	}
 }

@@ -99,7 +99,7 @@ func TestCancelledRunEnds(t *testing.T) {
 			leave := make(chan struct{})
 			s := serve(t, func(http.ResponseWriter, *http.Request) { <-leave })
 			defer close(leave)
-			ctx, cancel := context.WithTimeout(t.Context(), 100*time.Millisecond)
+			ctx, cancel := context.WithTimeout(t.Context(), calm+200*time.Millisecond)
 			defer cancel()
 			r, result := drive(t, ctx, s, Config{Arrivals: arrivals(), Duration: time.Hour})
 			if result.Elapsed > grace+2*time.Second {
@@ -115,7 +115,7 @@ func TestCancelledRunEnds(t *testing.T) {
 // A run that lags behind its arrivals never waits for one, and has to notice
 // its end all the same.
 func TestCancelledRunEndsAlsoWhenItIsLate(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), 50*time.Millisecond)
+	ctx, cancel := context.WithTimeout(t.Context(), calm+50*time.Millisecond)
 	defer cancel()
 	_, result := drive(t, ctx, serve(t, accepted), Config{Arrivals: Poisson(1e9, 1), Duration: time.Hour, Connections: 1})
 	if result.Elapsed > grace+2*time.Second {

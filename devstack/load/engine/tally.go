@@ -84,15 +84,6 @@ func (t *Tally) Of(match func(Outcome) bool) *Latency {
 	return sum
 }
 
-// Add counts everything that other has counted.
-func (t *Tally) Add(other *Tally) {
-	for _, o := range other.Outcomes() {
-		l, from := t.add(o), other.Of(func(x Outcome) bool { return x == o })
-		l.FromDue.Add(&from.FromDue)
-		l.FromSend.Add(&from.FromSend)
-	}
-}
-
 // Count is how many requests had a matching outcome.
 func (t *Tally) Count(match func(Outcome) bool) (n uint64) {
 	t.mu.RLock()
@@ -110,5 +101,6 @@ var (
 	Any      = func(Outcome) bool { return true }
 	Accepted = Outcome.Accepted
 	Refused  = func(o Outcome) bool { return o.Status >= 400 }
+	Answered = func(o Outcome) bool { return o.Status > 0 }
 	Broken   = func(o Outcome) bool { return o.Status == 0 }
 )
