@@ -28,7 +28,7 @@ func encoded(t *testing.T, v any) string {
 
 func TestAppendedTextIsWhatTheEncoderWrites(t *testing.T) {
 	for _, text := range texts {
-		if got, want := string(appendText(nil, text)), encoded(t, text); got != want {
+		if got, want := string(order.AppendText(nil, text)), encoded(t, text); got != want {
 			t.Errorf("%q: got %s, want %s", text, got, want)
 		}
 	}

@@ -49,21 +49,21 @@ func viewOrder(o order.Order) orderView {
 // for their order over and over.
 func (v orderView) appendJSON(b []byte) []byte {
 	b = order.AppendID(append(b, `{"orderId":"`...), v.OrderID)
-	b = appendText(append(b, `","status":`...), string(v.Status))
+	b = order.AppendText(append(b, `","status":`...), string(v.Status))
 	b = strconv.AppendInt(append(b, `,"seq":`...), v.Seq, 10)
-	b = appendText(append(b, `,"productId":`...), v.ProductID)
+	b = order.AppendText(append(b, `,"productId":`...), v.ProductID)
 	b = strconv.AppendInt(append(b, `,"quantity":`...), int64(v.Quantity), 10)
 	b = strconv.AppendInt(append(b, `,"unitPrice":`...), v.UnitPrice, 10)
 	b = strconv.AppendInt(append(b, `,"amount":`...), v.Amount, 10)
-	b = appendText(append(b, `,"currency":`...), v.Currency)
+	b = order.AppendText(append(b, `,"currency":`...), v.Currency)
 	b = appendOptional(b, `,"paymentId":`, v.PaymentID)
 	b = appendOptional(b, `,"paymentUrl":`, v.PaymentURL)
 	b = appendOptional(b, `,"failureReason":`, string(v.FailureReason))
 	if !v.ExpiresAt.IsZero() {
-		b = appendTime(append(b, `,"expiresAt":`...), v.ExpiresAt)
+		b = v.ExpiresAt.AppendJSON(append(b, `,"expiresAt":`...))
 	}
-	b = appendTime(append(b, `,"createdAt":`...), v.CreatedAt)
-	b = appendTime(append(b, `,"updatedAt":`...), v.UpdatedAt)
+	b = v.CreatedAt.AppendJSON(append(b, `,"createdAt":`...))
+	b = v.UpdatedAt.AppendJSON(append(b, `,"updatedAt":`...))
 	return append(b, '}')
 }
 

@@ -70,7 +70,7 @@ func appendProblem(b []byte, k kind, e *order.Error, requestID []byte) []byte {
 	b = append(append(b, `","title":"`...), k.title...)
 	b = strconv.AppendInt(append(b, `","status":`...), int64(k.status), 10)
 	if e.Message != "" {
-		b = appendText(append(b, `,"detail":`...), e.Message)
+		b = order.AppendText(append(b, `,"detail":`...), e.Message)
 	}
 	b = append(append(append(b, `,"code":"`...), e.Code...), '"')
 	if len(e.Fields) > 0 {

@@ -7,8 +7,8 @@ import (
 
 // scanner takes the text of a JSON object apart (RFC 8259). It only looks for
 // where a value ends, and leaves the rules to encoding/json for all but the
-// plainest: text without an escape and short whole numbers, which is what
-// orders are made of. The bytes it returns are the text's own.
+// plainest: text without an escape and whole numbers, which is what orders are
+// made of. The bytes it returns are the text's own.
 type scanner []byte
 
 // eat takes c, and the spaces before it, if that is what comes next.

@@ -93,8 +93,34 @@ func testConfig(t testing.TB) Config {
 			Progress:     prefix + "order.progress",
 		},
 		Group: prefix + "order-saga",
-		Log:   zerolog.New(zerolog.NewTestWriter(t)).Level(zerolog.WarnLevel),
+		Log:   zerolog.New(newTestLog(t)).Level(zerolog.WarnLevel),
 	}
+}
+
+// testLog writes to a test's log until the test ends. Some of kgo's goroutines
+// outlive Close by a moment, and a test does not bear being told anything then.
+type testLog struct {
+	mu sync.Mutex
+	t  testing.TB // nil when the test has ended
+}
+
+func newTestLog(t testing.TB) *testLog {
+	l := &testLog{t: t}
+	t.Cleanup(func() {
+		l.mu.Lock()
+		defer l.mu.Unlock()
+		l.t = nil
+	})
+	return l
+}
+
+func (l *testLog) Write(line []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	if l.t != nil {
+		l.t.Log(strings.TrimSpace(string(line)))
+	}
+	return len(line), nil
 }
 
 // openBus opens a Bus that is closed with the test.

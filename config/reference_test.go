@@ -64,8 +64,8 @@ order-service reads its settings from the environment. A wrong or missing value 
 problem, each naming its variable. A list (…) is separated by commas, a duration is written like ` + "`20ms` or `15m`" + `.
 A secret is never printed. "Role" is the only one that reads the variable; where it is empty, every role does.
 
-Of Go's own variables, ` + "`GOMEMLIMIT` is by default 90 % of what the container may use, or of half the machine's memory, and `GOGC`" + `
-is 400. Where one is set, it stays as it is.
+Go's own variables count as well. Unless they are set, ` + "`GOMEMLIMIT` is 90 % of what the container may use, or of half" + `
+the machine's memory, and ` + "`GOGC`" + ` is 400.
 `
 
 // document writes the reference: a table for each section.

@@ -20,7 +20,7 @@ type Time struct{ time.Time }
 
 // MarshalJSON writes t as RFC 3339 UTC with exactly three fractional digits.
 func (t Time) MarshalJSON() ([]byte, error) {
-	return t.appendJSON(make([]byte, 0, len(`"2006-01-02T15:04:05.000Z"`))), nil
+	return t.AppendJSON(make([]byte, 0, len(`"2006-01-02T15:04:05.000Z"`))), nil
 }
 
 // ReservationEvent starts an order's saga; its topic is orders.reservations.

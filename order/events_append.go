@@ -16,24 +16,24 @@ import (
 // AppendJSON appends e as EncodeJSON writes it.
 func (e ReservationEvent) AppendJSON(b []byte) []byte {
 	b = appendWhose(b, e.OrderID, e.UserID)
-	b = appendText(append(b, `,"productId":`...), e.ProductID)
+	b = AppendText(append(b, `,"productId":`...), e.ProductID)
 	b = appendInt(append(b, `,"quantity":`...), int64(e.Quantity))
 	b = appendInt(append(b, `,"unitPrice":`...), e.UnitPrice)
 	b = appendInt(append(b, `,"amount":`...), e.Amount)
-	b = appendText(append(b, `,"currency":`...), e.Currency)
-	b = e.ReservedAt.appendJSON(append(b, `,"reservedAt":`...))
+	b = AppendText(append(b, `,"currency":`...), e.Currency)
+	b = e.ReservedAt.AppendJSON(append(b, `,"reservedAt":`...))
 	return append(b, '}')
 }
 
 // AppendJSON appends e as EncodeJSON writes it.
 func (e CreatedEvent) AppendJSON(b []byte) []byte {
 	b = appendWhose(b, e.OrderID, e.UserID)
-	b = appendText(append(b, `,"productId":`...), e.ProductID)
+	b = AppendText(append(b, `,"productId":`...), e.ProductID)
 	b = appendInt(append(b, `,"quantity":`...), int64(e.Quantity))
 	b = appendInt(append(b, `,"amount":`...), e.Amount)
-	b = appendText(append(b, `,"currency":`...), e.Currency)
-	b = appendText(append(b, `,"status":`...), string(e.Status))
-	b = e.OccurredAt.appendJSON(append(b, `,"occurredAt":`...))
+	b = AppendText(append(b, `,"currency":`...), e.Currency)
+	b = AppendText(append(b, `,"status":`...), string(e.Status))
+	b = e.OccurredAt.AppendJSON(append(b, `,"occurredAt":`...))
 	return append(b, '}')
 }
 
@@ -41,25 +41,25 @@ func (e CreatedEvent) AppendJSON(b []byte) []byte {
 func (e ProgressEvent) AppendJSON(b []byte) []byte {
 	b = appendWhose(b, e.OrderID, e.UserID)
 	b = appendInt(append(b, `,"seq":`...), e.Seq)
-	b = appendText(append(b, `,"status":`...), string(e.Status))
-	b = appendText(append(b, `,"message":`...), e.Message)
+	b = AppendText(append(b, `,"status":`...), string(e.Status))
+	b = AppendText(append(b, `,"message":`...), e.Message)
 	if e.Reason != "" {
-		b = appendText(append(b, `,"reason":`...), string(e.Reason))
+		b = AppendText(append(b, `,"reason":`...), string(e.Reason))
 	}
 	if e.PaymentURL != "" {
-		b = appendText(append(b, `,"paymentUrl":`...), e.PaymentURL)
+		b = AppendText(append(b, `,"paymentUrl":`...), e.PaymentURL)
 	}
 	if !e.ExpiresAt.IsZero() {
-		b = e.ExpiresAt.appendJSON(append(b, `,"expiresAt":`...))
+		b = e.ExpiresAt.AppendJSON(append(b, `,"expiresAt":`...))
 	}
-	b = e.OccurredAt.appendJSON(append(b, `,"occurredAt":`...))
+	b = e.OccurredAt.AppendJSON(append(b, `,"occurredAt":`...))
 	return append(b, '}')
 }
 
 // appendWhose appends what every event begins with.
 func appendWhose(b []byte, id uuid.UUID, userID string) []byte {
 	b = AppendID(append(b, `{"orderId":"`...), id)
-	return appendText(append(b, `","userId":`...), userID)
+	return AppendText(append(b, `","userId":`...), userID)
 }
 
 // AppendID appends id.String().
@@ -73,9 +73,9 @@ func AppendID(b []byte, id uuid.UUID) []byte {
 
 func appendInt(b []byte, n int64) []byte { return strconv.AppendInt(b, n, 10) }
 
-// appendText appends s as a JSON string. What needs an escape, or a look at its
+// AppendText appends s as a JSON string, as EncodeJSON writes it. What needs an escape, or a look at its
 // encoding, is rare enough to be left to the one who knows the rules.
-func appendText(b []byte, s string) []byte {
+func AppendText(b []byte, s string) []byte {
 	if plain(s) {
 		b = append(b, '"')
 		b = append(b, s...)
@@ -95,9 +95,9 @@ func plain(s string) bool {
 	return true
 }
 
-// appendJSON appends t as RFC 3339 UTC with exactly three fractional digits.
+// AppendJSON appends t as RFC 3339 UTC with exactly three fractional digits.
 // Of time's layouts only time.RFC3339 has a fast path, which ends in Z here.
-func (t Time) appendJSON(b []byte) []byte {
+func (t Time) AppendJSON(b []byte) []byte {
 	utc := t.UTC()
 	b = utc.AppendFormat(append(b, '"'), time.RFC3339)
 	ms := utc.Nanosecond() / int(time.Millisecond)

@@ -13,7 +13,7 @@ type intake struct {
 	Rows     int64       `json:"rows"`     // orders of the product
 	Unknown  uint64      `json:"unknown"`  // requests that may have a row although nobody was told
 	Repeated int64       `json:"repeated"` // order ids that were given to two
-	Units    int64       `json:"units"`    // sold
+	Units    int64       `json:"units"`    // of orders that have not failed
 	Stock    int64       `json:"stock"`
 	Lost     []lostOrder `json:"lost,omitempty"` // at most maxLost
 	Missing  int64       `json:"missing"`        // how many there are of those
@@ -73,6 +73,6 @@ func (in *intake) failures() (all []string) {
 	fail(in.nameless > 0, "%d answers 202 had no order id", in.nameless)
 	told := in.Answered - in.Repeated + int64(in.forgotten)
 	fail(in.Rows > told+int64(in.Unknown), "%d orders have rows; %d were accepted and %d may have been", in.Rows, told, in.Unknown)
-	fail(in.Units > in.Stock, "%d units were sold of %d", in.Units, in.Stock)
+	fail(in.Units > in.Stock, "%d units were accepted of %d: the ledger will fail those that are too many", in.Units, in.Stock)
 	return all
 }

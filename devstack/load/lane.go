@@ -12,10 +12,11 @@ import (
 
 // lane is one kind of request, with a run of its own.
 type lane struct {
-	name   string
-	rate   float64 // asked for, a second; 0: a closed loop
-	closed int     // connections of a closed loop
-	run    *engine.Run
+	name        string
+	rate        float64 // asked for, a second, of an open loop
+	closed      bool
+	connections int // the most that are open at once
+	run         *engine.Run
 
 	result engine.Result // once the run has ended
 }
@@ -25,13 +26,18 @@ func (s *session) newLane(name string, rate float64, cfg engine.Config) *lane {
 	if s.opts.Closed > 0 {
 		return s.closedLane(name, s.opts.Closed, cfg)
 	}
-	cfg.Connections, cfg.Arrivals = s.opts.Connections, engine.Poisson(rate, uint64(time.Now().UnixNano()))
-	return &lane{name: name, rate: rate, run: s.newRun(cfg)}
+	cfg.Connections = cmp.Or(s.opts.Connections, connectionsFor(rate))
+	cfg.Arrivals = engine.Poisson(rate, uint64(time.Now().UnixNano()))
+	return &lane{name: name, rate: rate, connections: cfg.Connections, run: s.newRun(cfg)}
 }
+
+// connectionsFor lets every answer take a second without a request waiting for
+// a connection, up to a thousand of them.
+func connectionsFor(rate float64) int { return int(min(max(rate, 20), 1000)) }
 
 func (s *session) closedLane(name string, connections int, cfg engine.Config) *lane {
 	cfg.Connections = connections
-	return &lane{name: name, closed: connections, run: s.newRun(cfg)}
+	return &lane{name: name, closed: true, connections: connections, run: s.newRun(cfg)}
 }
 
 func (s *session) newRun(cfg engine.Config) *engine.Run {

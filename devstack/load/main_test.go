@@ -42,7 +42,7 @@ func TestEveryRunHasAProductOfItsOwn(t *testing.T) {
 
 func TestClosedLoopIsReportedAsOne(t *testing.T) {
 	orders := newFakeShop(t).report(t, minting, "accept", "--closed=3", "--duration=200ms").Lanes[0]
-	if orders.Closed != 3 || orders.Dialled != 3 || orders.Lag.Count > 0 || orders.Sent == 0 {
+	if orders.Loop != "closed" || orders.Connections != 3 || orders.Dialled != 3 || orders.Lag.Count > 0 || orders.Sent == 0 {
 		t.Errorf("%+v", orders)
 	}
 }

@@ -38,7 +38,7 @@ type options struct {
 	Rate        float64       `json:"rate"` // requests a second
 	Duration    time.Duration `json:"-"`
 	Patience    time.Duration `json:"-"`
-	Connections int           `json:"connections"`
+	Connections int           `json:"connections,omitempty"` // 0: by the rate
 	Buyers      int           `json:"buyers"`
 	Units       int64         `json:"units"`
 	Within      time.Duration `json:"-"`
@@ -88,7 +88,7 @@ func (o *options) flags() *flag.FlagSet {
 	set.Float64Var(&o.Rate, "rate", 1000, "")
 	set.DurationVar(&o.Duration, "duration", 30*time.Second, "")
 	set.DurationVar(&o.Patience, "patience", 10*time.Second, "")
-	set.IntVar(&o.Connections, "connections", 1000, "")
+	set.IntVar(&o.Connections, "connections", 0, "")
 	set.IntVar(&o.Buyers, "buyers", 0, "")
 	set.Int64Var(&o.Units, "units", 1000, "")
 	set.DurationVar(&o.Within, "within", time.Second, "")
@@ -138,10 +138,10 @@ func (o options) check() error {
 		return fmt.Errorf("--verify=%s is none of %s", o.Verify, strings.Join(ways, ", "))
 	case o.Rate <= 0 || o.Duration <= 0 || o.Within <= 0 || o.Factor <= 0 || o.Patience <= 0:
 		return errors.New("--rate, --duration, --patience, --within and --factor are more than 0")
-	case o.Connections < 1 || o.Buyers < 1 || o.Units < 1 || o.Waves < 1:
-		return errors.New("--connections, --buyers, --units and --waves are at least 1")
-	case o.Closed < 0 || o.Streams < 0:
-		return errors.New("--closed and --streams are not less than 0")
+	case o.Buyers < 1 || o.Units < 1 || o.Waves < 1:
+		return errors.New("--buyers, --units and --waves are at least 1")
+	case o.Closed < 0 || o.Streams < 0 || o.Connections < 0:
+		return errors.New("--closed, --streams and --connections are not less than 0")
 	case o.Streams > 0 && o.Scenario != mixed:
 		return errors.New("--streams is for mixed")
 	case o.Overload && (o.Closed > 0 || o.Scenario != accept):

@@ -100,14 +100,15 @@ func (v verdict) write(b *strings.Builder) {
 }
 
 func (r laneReport) write(b *strings.Builder) {
-	fmt.Fprintf(b, "\n%s: offered %.0f/s, accepted %.0f/s, %.1f s, %s\n\n", r.Name, r.Offered, r.Accepted, r.Seconds, r.how())
+	fmt.Fprintf(b, "\n%s: offered %.0f/s, accepted %.0f/s, %.1f s, %s loop on %d connections, %d opened anew\n\n",
+		r.Name, r.Offered, r.Accepted, r.Seconds, r.Loop, r.Connections, r.Dialled-min(r.Dialled, uint64(r.Connections)))
 	writeHead(b, "ms since due")
 	r.Acceptances.write(b, "accepted")
 	r.Refusals.write(b, "refused")
 	for _, o := range r.Outcomes {
 		o.write(b, "  "+nameOf(o.Status, o.Code))
 	}
-	if r.Closed == 0 {
+	if r.Lag.Count > 0 {
 		r.SinceSent.write(b, "all, since they were sent")
 		r.Lag.write(b, "lag of the tool itself")
 	}
@@ -115,14 +116,6 @@ func (r laneReport) write(b *strings.Builder) {
 
 func writeHead(b *strings.Builder, unit string) {
 	fmt.Fprintf(b, "  %-28s %10s %9s %9s %9s %9s %9s\n", unit, "count", "p50", "p90", "p99", "p99.9", "max")
-}
-
-// how is the kind of load.
-func (r laneReport) how() string {
-	if r.Closed > 0 {
-		return fmt.Sprintf("closed loop of %d connections", r.Closed)
-	}
-	return fmt.Sprintf("open loop, at most %d connections", r.Dialled)
 }
 
 // nameOf is an outcome's: its status and code, or how the connection broke.

@@ -28,14 +28,16 @@ type report struct {
 // laneReport is how one kind of request fared.
 type laneReport struct {
 	Name     string  `json:"name"`
-	Closed   int     `json:"closed,omitempty"` // connections of a closed loop
-	Seconds  float64 `json:"seconds"`          // to the last answer
-	Rate     float64 `json:"rate,omitempty"`   // asked for, a second
-	Offered  float64 `json:"offered"`          // requests that were due, a second
-	Accepted float64 `json:"accepted"`         // a second, to the last answer
+	Loop     string  `json:"loop"`           // open or closed
+	Seconds  float64 `json:"seconds"`        // to the last answer
+	Rate     float64 `json:"rate,omitempty"` // asked for, a second
+	Offered  float64 `json:"offered"`        // requests that were due, a second
+	Accepted float64 `json:"accepted"`       // a second, to the last answer
 	Sent     uint64  `json:"sent"`
 	Unsent   uint64  `json:"unsent"`
-	Dialled  uint64  `json:"dialled"` // connections
+
+	Connections int    `json:"connections"` // the most that are open at once
+	Dialled     uint64 `json:"dialled"`     // with those that were opened anew
 
 	Acceptances spread    `json:"acceptances"`
 	Refusals    spread    `json:"refusals"`
@@ -95,12 +97,15 @@ func (r *report) add(lanes []*lane) {
 func (l *lane) report() laneReport {
 	tally, result := &l.run.Tally, l.result
 	r := laneReport{
-		Name: l.name, Closed: l.closed, Rate: l.rate, Seconds: result.Elapsed.Seconds(),
+		Name: l.name, Loop: "open", Rate: l.rate, Connections: l.connections, Seconds: result.Elapsed.Seconds(),
 		Sent: result.Sent, Unsent: result.Unsent, Dialled: result.Dialled,
 		Acceptances: spreadOf(&tally.Of(engine.Accepted).FromDue),
 		Refusals:    spreadOf(&tally.Of(engine.Refused).FromDue),
 		SinceSent:   spreadOf(&tally.Of(engine.Answered).FromSend),
 		Lag:         spreadOf(&l.run.Lag),
+	}
+	if l.closed {
+		r.Loop = "closed"
 	}
 	r.Offered, r.Accepted = perSecond(r.Sent+r.Unsent, result.Offered), perSecond(r.Acceptances.Count, result.Elapsed)
 	for _, o := range tally.Outcomes() {

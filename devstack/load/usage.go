@@ -19,7 +19,8 @@ request was due, so that a service that stalls cannot hide it.
   --rate N           requests a second (default 1000)
   --duration D       how long requests are sent (default 30s)
   --patience D       how long the last answers are waited for (default 10s)
-  --connections N    the most that are open at once (default 1000)
+  --connections N    the most that are open at once, for each kind of request
+                     (default: the rate, from 20 to 1000)
   --buyers N         different people (default 20000; stampede 100000)
   --units N          of the stampede's product (default 1000)
   --within D         in which the stampede's buyers press (default 1s)

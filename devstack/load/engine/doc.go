@@ -16,6 +16,8 @@
 //     request wakes nobody until it is answered.
 //   - The clock of an open loop is a timerfd where there is one: the runtime's
 //     timers are rounded up to a millisecond, a fifth of the latency measured.
+//   - Connections take turns: a server that ends those it has not heard of for
+//     a while would end, and see opened anew, most of them in the same moment.
 //   - A run begins a moment after its connections are open: a thousand of them
 //     shake both sides, and one request in a hundred would show nothing else.
 //   - Lag is how late the tool itself looked at an arrival. A run whose lag is

@@ -2,7 +2,6 @@ package engine
 
 import (
 	"net"
-	"slices"
 	"time"
 )
 
@@ -11,7 +10,9 @@ const longestWait = 20 * time.Millisecond
 
 // open sends when requests are due, on whichever connection is free.
 func (l *loop) open() {
-	l.idle = append(l.idle, l.conns...)
+	for _, c := range l.conns {
+		l.idle.push(c)
+	}
 	for _, c := range l.conns {
 		l.all.Go(func() { l.answerTo(c) })
 	}
@@ -51,18 +52,16 @@ func (l *loop) sleepUntil(due time.Duration, clock *clock) bool {
 	return false
 }
 
-// arrive returns a free connection that a was given to; nil when it has to
-// wait for one.
+// arrive returns the connection that a was given to, of the free ones that
+// which was for longest; nil when a has to wait for one.
 func (l *loop) arrive(a arrival) net.Conn {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	last := len(l.idle) - 1
-	if last < 0 {
-		l.queue.push(a)
+	c, free := l.idle.pop()
+	if !free {
+		l.waiting.push(a)
 		return nil
 	}
-	c := l.idle[last]
-	l.idle = l.idle[:last]
 	return c.take(a)
 }
 
@@ -97,9 +96,7 @@ func (l *loop) release(c *conn) (wasBusy bool) {
 		c.busy = false
 		return true
 	}
-	if i := slices.Index(l.idle, c); i >= 0 {
-		l.idle = slices.Delete(l.idle, i, i+1)
-	}
+	l.idle.remove(func(other *conn) bool { return other == c })
 	return false
 }
 
@@ -121,14 +118,14 @@ func (l *loop) next(c *conn) (a arrival, some, more bool) {
 	if l.ctx.Err() != nil {
 		return a, false, false
 	}
-	if a, some = l.queue.pop(); some {
+	if a, some = l.waiting.pop(); some {
 		c.take(a)
 		return a, true, true
 	}
 	if l.done {
 		return a, false, false
 	}
-	l.idle = append(l.idle, c)
+	l.idle.push(c)
 	return a, false, true
 }
 
@@ -138,32 +135,7 @@ func (l *loop) finish() {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.done = true
-	for _, c := range l.idle {
+	for c, some := l.idle.pop(); some; c, some = l.idle.pop() {
 		c.net.Close()
 	}
-}
-
-// arrival is a request that is due.
-type arrival struct {
-	n   uint64
-	due time.Duration
-}
-
-// queue is first in, first out. Its bound is that of the run's requests.
-type queue struct {
-	waiting []arrival
-	first   int
-}
-
-func (q *queue) len() int { return len(q.waiting) - q.first }
-
-func (q *queue) push(a arrival) { q.waiting = append(q.waiting, a) }
-
-func (q *queue) pop() (arrival, bool) {
-	if q.len() == 0 {
-		q.waiting, q.first = q.waiting[:0], 0
-		return arrival{}, false
-	}
-	q.first++
-	return q.waiting[q.first-1], true
 }

@@ -103,12 +103,12 @@ type loop struct {
 	taken   atomic.Uint64 // requests of a closed loop
 	offered time.Duration // until the last request was due
 
-	mu    sync.Mutex
-	conns []*conn // that were opened
-	queue queue   // arrivals that wait for a connection
-	idle  []*conn // that wait for an arrival
-	done  bool    // nothing more arrives
-	all   sync.WaitGroup
+	mu      sync.Mutex
+	conns   []*conn        // that were opened
+	waiting queue[arrival] // for a connection; bounded by the run's requests
+	idle    queue[*conn]   // that wait for an arrival
+	done    bool           // nothing more arrives
+	all     sync.WaitGroup
 }
 
 // dialAll opens every connection first, so that opening them is not measured.
@@ -174,7 +174,7 @@ func (r *Run) more(ctx context.Context) bool { return r.now() < r.cfg.Duration &
 func (l *loop) needed() bool {
 	l.mu.Lock()
 	defer l.mu.Unlock()
-	if l.queue.len() > 0 {
+	if l.waiting.len() > 0 {
 		return l.ctx.Err() == nil && time.Now().Before(l.run.deadline())
 	}
 	return !l.done && l.run.more(l.ctx)
@@ -192,7 +192,7 @@ func (l *loop) hurry() {
 // result is for the end, when nothing runs any more.
 func (l *loop) result() Result {
 	return Result{
-		Sent: l.run.sent.Load(), Unsent: uint64(l.queue.len()),
+		Sent: l.run.sent.Load(), Unsent: uint64(l.waiting.len()),
 		Offered: l.offered, Elapsed: max(l.run.now(), 0), Dialled: l.dialled.Load(),
 	}
 }
