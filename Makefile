@@ -39,8 +39,8 @@ soak: build ## the same with every fault at every failpoint, long outages, 5,000
 	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
 
 bench: bench-tools ## a sale against an api: 5,000 orders a second for a minute, then twice what it can bear
-	scripts/bench --verify=intake --rate 5000 --duration 60s accept
-	scripts/bench --verify=intake --overload --duration 20s accept
+	$(STACK) --data .bench -- scripts/bench --rate 5000 --duration 60s accept
+	$(STACK) --data .bench -- scripts/bench --overload --duration 20s accept
 
 bench-compare: bench-tools ## the service, three peers and a control in turns: ratios, CPU, commits, round trips
 	$(STACK) --data .bench -- bin/compare --json .bench/compare.json

@@ -38,8 +38,8 @@ func (g *Gate) SoldOut(r order.HoldRequest) error {
 // Errors, each request's own: CodePriceUnavailable (the product is not in
 // Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and
 // CodeUnavailable when Redis does not answer in time. After any error no units
-// stay held: what may have been taken is dropped in the background, or, under a
-// key's known id, left to reap.
+// stay held: what may have been taken is dropped in the background, or, where a
+// key stands for the id, left to its retry and to reap.
 func (g *Gate) Hold(ctx context.Context, requests []order.HoldRequest) []batch.Result[order.Held] {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -126,13 +126,14 @@ func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Re
 	}
 }
 
-// unanswered gives back what the holds may have taken. Under a key's known id
-// that may be the hold of another request, whose order is written.
+// unanswered gives back what the holds may have taken. Under an id that a key
+// stands for it may by then be the hold of another request with the key, whose
+// order is written.
 func (g *Gate) unanswered(of holds, err error, requests []order.HoldRequest, results []batch.Result[order.Held]) {
 	undo := reached(err)
 	for _, place := range of.places {
 		results[place].Err = unavailable(err)
-		if r := requests[place]; undo && !r.Retry {
+		if r := requests[place]; undo && r.Key == "" {
 			g.drops.add(r.ProductID, r.OrderID)
 		}
 	}

@@ -16,7 +16,8 @@
 //
 //   - An id that Accept returns is that of a committed order.
 //   - A hold whose order was certainly not written is dropped at once. One of
-//     unknown outcome stays: the gate's reap asks the database later.
+//     unknown outcome, or with a key whose retry may be about to write it, stays:
+//     the gate's reap asks the database later.
 //   - An Idempotency-Key is honoured before price, window and stock, so a retry
 //     of an accepted order is never refused.
 //   - Nothing is taken for a request that is refused for want of room.

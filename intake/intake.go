@@ -196,10 +196,10 @@ func (i *Intake) conclude(ctx context.Context, hold order.HoldRequest, got place
 }
 
 // notWritten gives the hold of a failed insert back, if that is safe, and
-// returns what the client is told. A hold under a key's known id may be that of
-// another request which is about to commit, so it too is left to reap.
+// returns what the client is told. A hold under an id that a key stands for may
+// be that of another request which is about to commit, so it too is left to reap.
 func (i *Intake) notWritten(ctx context.Context, hold order.HoldRequest, err error) error {
-	if !errors.Is(err, order.ErrOutcomeUnknown) && !hold.Retry {
+	if !errors.Is(err, order.ErrOutcomeUnknown) && hold.Key == "" {
 		i.drop(ctx, hold)
 	}
 	if order.CodeOf(err) != order.CodeInternal {

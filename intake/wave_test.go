@@ -105,13 +105,16 @@ func TestMeterIsToldOfEveryStage(t *testing.T) {
 func TestAHoldIsDroppedUnlessItsOrderMayExist(t *testing.T) {
 	for name, c := range map[string]struct {
 		err   error
+		key   string
 		drops int
 	}{
-		"certain": {errors.New("refused"), 1},
-		"unknown": {order.ErrOutcomeUnknown, 0},
+		"certain":            {errors.New("refused"), "", 1},
+		"unknown":            {order.ErrOutcomeUnknown, "", 0},
+		"perhaps its twin's": {errors.New("refused"), "key", 0},
 	} {
 		b := &backend{insertErr: c.err}
-		if err := buy(start(t, b)); order.CodeOf(err) != order.CodeUnavailable {
+		_, err := start(t, b).Accept(t.Context(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1, Key: c.key})
+		if order.CodeOf(err) != order.CodeUnavailable {
 			t.Errorf("%s: %v", name, err)
 		}
 		if b.dropped != c.drops {
