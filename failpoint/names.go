@@ -25,10 +25,10 @@ func ActivityAfter(activity string) string { return "saga." + activity + ".after
 // Moved is the point between a move to status and its publication.
 func Moved(status string) string { return "saga." + status + ".moved" }
 
-// Activities are the activity types of the saga.
+// Activities are the activity types that a saga of today runs.
 func Activities() []string {
 	return []string{
-		"ReadOrder", "Reserve", "InitiatePayment", "RequestPayment", "Confirm", "Finish",
+		"ReadOrder", "TryPayment", "InitiatePayment", "RequestPayment", "Confirm", "Finish",
 		"ClaimRefund", "RefundPayment", "CloseRefund",
 	}
 }

@@ -78,16 +78,43 @@ type moved struct {
 	Seq       int64      `json:",omitempty"` // of the change
 }
 
-// initiated is the provider's payment, or that there is none to be had.
+// opened is what the first step of a saga found and did.
+type opened struct {
+	order.Order
+	Begun   bool       `json:",omitempty"` // the step reserved as well; histories of old have a step for each
+	Refusal order.Code `json:",omitempty"` // why nothing was reserved
+}
+
+// initiated is the provider's payment, or that there is none to be had; the
+// zero value is neither.
 type initiated struct {
 	PaymentID   string `json:",omitempty"`
 	Link        string `json:",omitempty"`
 	Unavailable bool   `json:",omitempty"`
 }
 
-// ReadOrder also publishes what was changed before: where an order is not new
-// to be read, a process may have died between a change and its publication.
-func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID) (order.Order, error) {
+// ReadOrder reads the order. With begin it is the first step of a saga, and an
+// order that is new is reserved by the transaction that reads it.
+func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID, begin bool) (opened, error) {
+	if !begin {
+		o, err := a.read(ctx, id)
+		return opened{Order: o}, err
+	}
+	change, err := a.Orders.Reserve(ctx, id)
+	m, err := a.conclude(ctx, id, change, err)
+	if err != nil {
+		return opened{}, err
+	}
+	o := change.Order
+	if o.Status != order.InventoryReserved { // refused, or it was further already
+		o, err = a.read(ctx, id)
+	}
+	return opened{Order: o, Begun: true, Refusal: m.Refusal}, err
+}
+
+// read also publishes what was changed before: where an order is not new to be
+// read, a process may have died between a change and its publication.
+func (a *activities) read(ctx context.Context, id uuid.UUID) (order.Order, error) {
 	o, err := a.Orders.Order(ctx, id)
 	if err == nil {
 		err = a.publishBetween(ctx, id, 1, o.Seq+1)
@@ -98,6 +125,8 @@ func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID) (order.Order, 
 	return o, nil
 }
 
+// Reserve is a step of its own only in histories of before ReadOrder could
+// begin.
 func (a *activities) Reserve(ctx context.Context, id uuid.UUID) (moved, error) {
 	change, err := a.Orders.Reserve(ctx, id)
 	return a.conclude(ctx, id, change, err)
@@ -185,6 +214,21 @@ func (a *activities) settle(ctx context.Context, id uuid.UUID, st order.Stock) {
 	a.log.Warn().Err(err).Stringer("orderId", id).Msg("the gate was not settled; its sync will do it")
 }
 
+// TryPayment asks the provider for a payment once and briefly, within the
+// workflow task. It returns the zero value where InitiatePayment has to go on.
+func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, error) {
+	calling, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	id, link, err := a.Provider.Initiate(calling, o)
+	switch {
+	case err == nil:
+		return initiated{PaymentID: id, Link: link}, nil
+	case order.Permanent(err):
+		return a.unavailable(err, o.ID, 1), nil
+	}
+	return initiated{}, nil
+}
+
 // InitiatePayment asks the provider for a payment. Its failures are retried by
 // Temporal until the provider counts as unavailable, which is a result.
 func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initiated, error) {
@@ -197,10 +241,14 @@ func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initia
 	info := activity.GetInfo(ctx)
 	tired := info.Attempt >= initiateAttempts && info.StartedTime.Sub(info.ScheduledTime) >= a.patience
 	if order.Permanent(err) || tired {
-		a.log.Error().Err(err).Stringer("orderId", o.ID).Int32("attempt", info.Attempt).Msg("no payment could be initiated")
-		return initiated{Unavailable: true}, nil
+		return a.unavailable(err, o.ID, info.Attempt), nil
 	}
 	return initiated{}, a.failed(err, o.ID)
+}
+
+func (a *activities) unavailable(err error, id uuid.UUID, attempt int32) initiated {
+	a.log.Error().Err(err).Stringer("orderId", id).Int32("attempt", attempt).Msg("no payment could be initiated")
+	return initiated{Unavailable: true}
 }
 
 // ClaimRefund moves a payment to REFUNDING and reports whether it is to be

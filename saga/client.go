@@ -86,7 +86,9 @@ func (c *Client) Ping(ctx context.Context) error {
 // whether it runs or has ended, is success. One that an operator terminated, or
 // that failed, is begun again where its order stands.
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
-	return c.start(ctx, c.orderOptions(e.OrderID), OrderWorkflow, c.input(e.OrderID))
+	opts := c.orderOptions(e.OrderID)
+	opts.EnableEagerStart = true // where a worker shares this client, the answer brings it the first task
+	return c.start(ctx, opts, OrderWorkflow, c.input(e.OrderID))
 }
 
 // Cancel asks o's saga to cancel the order, starting it first when the

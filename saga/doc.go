@@ -7,9 +7,8 @@
 // OrderWorkflow, id order-<orderId>, one per order. A second one is begun only
 // where the first failed or was terminated, and goes on where the order stands:
 //
-//	read the order ── final? ──► end
-//	      │
-//	   reserve ── sold out, limit ──────────────► FAILED
+//	read and reserve ── final? ──► end
+//	      │  └─── sold out, limit ──────────────► FAILED
 //	      │
 //	   initiate the payment ── unreachable ─────► FAILED
 //	      │
@@ -17,6 +16,10 @@
 //	      │
 //	   wait ── payment ──► confirm ─────────────► CONFIRMED
 //	      └─── declined, timer ─────────────────► FAILED
+//
+// An order meets two workflow tasks: the first takes it to PAYMENT_PENDING, the
+// second begins with its payment. A provider that does not answer at once makes
+// them three.
 //
 // A cancellation is looked at before each step and while waiting, and leads to
 // CANCELLED. When a payment and a cancellation, a decline or the end of the
@@ -32,8 +35,9 @@
 //     cancelled local activity returns while its code still runs.
 //   - What undoes a step is registered before the step (see compensations).
 //   - Steps on Postgres and Kafka are local activities, idempotent and retried
-//     until they succeed; an outage ends no order. Calls to the payment
-//     provider are regular activities.
+//     until they succeed; an outage ends no order. So is the first call to the
+//     payment provider, which is brief and not retried; every other call to it
+//     is a regular activity.
 //   - A refusal that the workflow answers, such as sold-out, is a value; an
 //     error is only what a retry may cure or what no one foresaw (see retry.go).
 //   - A process that dies in a step leaves no marker of it, and the workflow may
@@ -48,6 +52,10 @@
 // that workflow code issues are an interface. A change to them goes behind
 // workflow.GetVersion with a new change id; the old branch stays until the
 // namespace's retention has passed since the last workflow that took it.
+// Where the first step can say in its result what it did, as ReadOrder does of
+// having begun, that is version enough: GetVersion would cost each order two
+// events and a write to the visibility store.
+//
 // Names of workflows, activities and signals and the JSON of their arguments
 // only ever gain optional fields. TestReplay holds the code to the histories
 // in testdata/histories; a change that adds a branch also adds a history,

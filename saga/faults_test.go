@@ -12,7 +12,7 @@ import (
 func TestEveryActivityAndEveryMoveHasItsFailpoints(t *testing.T) {
 	var exported []string
 	for method := range reflect.TypeFor[*activities]().Methods() {
-		if method.IsExported() {
+		if method.IsExported() && method.Name != "Reserve" { // only histories of old run it
 			exported = append(exported, method.Name)
 		}
 	}

@@ -102,7 +102,14 @@ func stepResult(result any, err error) string {
 			return stepRefused
 		}
 	case initiated:
-		if r.Unavailable {
+		switch {
+		case r.Unavailable:
+			return stepRefused
+		case r == (initiated{}):
+			return stepRetried
+		}
+	case opened:
+		if r.Refusal != "" {
 			return stepRefused
 		}
 	}

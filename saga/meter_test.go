@@ -72,7 +72,7 @@ func TestServerReportsStepsAndWhatTheSDKMeasures(t *testing.T) {
 
 	m.mu.Lock()
 	defer m.mu.Unlock()
-	for _, step := range []string{"ReadOrder done", "Reserve done", "InitiatePayment done", "RequestPayment done", "Finish done"} {
+	for _, step := range []string{"ReadOrder done", "TryPayment done", "RequestPayment done", "Finish done"} {
 		if m.steps[step] == 0 {
 			t.Errorf("%s is not among %v", step, m.steps)
 		}

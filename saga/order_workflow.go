@@ -28,6 +28,8 @@ type orderSaga struct {
 	received workflow.ReceiveChannel
 	declined workflow.ReceiveChannel
 
+	begun    bool       // open reserved: false in histories of before it did
+	refusal  order.Code // why nothing is reserved
 	order    order.Order
 	payments []order.Payment // signalled and not refunded
 	declines int
@@ -49,11 +51,11 @@ func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
 
 // run takes the order to a final status.
 func (s *orderSaga) run() error {
-	if err := s.read(s.steady); err != nil || s.order.Status.Final() {
-		return err
-	}
 	s.undo.add(s.finish)
 	s.undo.add(s.refundMeanwhile)
+	if err := s.open(); err != nil || s.order.Status.Final() {
+		return err
+	}
 	end, err := s.forward()
 	if err == nil && end != onward() {
 		err = s.undo.run(s.steady, end)
@@ -75,14 +77,31 @@ func (s *orderSaga) forward() (ending, error) {
 	return onward(), nil
 }
 
+// open reads the order and, unless the buyer has cancelled it, reserves it in
+// the same step.
+func (s *orderSaga) open() error {
+	var o opened
+	err := workflow.ExecuteLocalActivity(s.steady, s.steps.ReadOrder, s.in.OrderID, s.buyer.Err() == nil).Get(s.steady, &o)
+	s.order, s.begun, s.refusal = o.Order, o.Begun, o.Refusal
+	return err
+}
+
+// reserve makes of open's answer how the order goes on; in histories without
+// one it asks here.
 func (s *orderSaga) reserve() (ending, error) {
 	if s.buyer.Err() != nil {
 		return cancelled(), nil
 	}
-	m, err := s.move(s.steady, s.steps.Reserve)
-	switch m.Refusal {
+	if !s.begun {
+		m, err := s.move(s.steady, s.steps.Reserve)
+		if err != nil {
+			return onward(), err
+		}
+		s.refusal = m.Refusal
+	}
+	switch s.refusal {
 	case "":
-		return onward(), err
+		return onward(), nil
 	case order.CodeConflict: // released before it was reserved
 		return cancelled(), nil
 	case order.CodePurchaseLimit:
@@ -99,8 +118,7 @@ func (s *orderSaga) initiatePayment() (ending, error) {
 	if s.order.Status == order.PaymentPending { // by a saga that was terminated: the buyer has been asked already
 		return onward(), s.requestPayment(initiated{PaymentID: s.order.PaymentID, Link: s.order.PaymentURL})
 	}
-	var p initiated
-	err := workflow.ExecuteActivity(s.steady, s.steps.InitiatePayment, s.order).Get(s.steady, &p)
+	p, err := s.initiate()
 	switch {
 	case err != nil || p.Unavailable:
 		return failed(order.PaymentUnavailable), nil
@@ -108,6 +126,19 @@ func (s *orderSaga) initiatePayment() (ending, error) {
 		return cancelled(), nil
 	}
 	return onward(), s.requestPayment(p)
+}
+
+// initiate asks the provider within the workflow task, which is all that most
+// orders need, and by a regular activity where that brought nothing.
+func (s *orderSaga) initiate() (p initiated, err error) {
+	if s.begun {
+		err = workflow.ExecuteLocalActivity(withOneTry(s.steady), s.steps.TryPayment, s.order).Get(s.steady, &p)
+		if err == nil && p != (initiated{}) {
+			return p, nil
+		}
+	}
+	err = workflow.ExecuteActivity(s.steady, s.steps.InitiatePayment, s.order).Get(s.steady, &p)
+	return p, err
 }
 
 func (s *orderSaga) requestPayment(p initiated) error {
@@ -243,7 +274,7 @@ func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
 // read reads the order anew. Like move it blocks on ctx, which must be the
 // calling coroutine's own.
 func (s *orderSaga) read(ctx workflow.Context) error {
-	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.in.OrderID).Get(ctx, &s.order)
+	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.in.OrderID, false).Get(ctx, &s.order)
 }
 
 // move runs one move of the order as a local activity.

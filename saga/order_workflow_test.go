@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"context"
 	"errors"
 	"slices"
 	"testing"
@@ -8,6 +9,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
+	"go.temporal.io/sdk/activity"
+	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
 
 	"order-service/order"
@@ -129,6 +132,23 @@ func TestPaymentConfirmsOrder(t *testing.T) {
 	}
 }
 
+// A regular activity is a round trip of the server and a workflow task more.
+func TestOnlyAPaymentThatCannotBeHadAtOnceIsAnActivityOfItsOwn(t *testing.T) {
+	t.Parallel()
+	for faults, want := range []int{0, 1, 2} {
+		s := newShop(1)
+		s.fail("Initiate", faults, errDown)
+		r := newRun(t, s)
+		attempts := 0
+		r.SetOnActivityStartedListener(func(*activity.Info, context.Context, converter.EncodedValues) { attempts++ })
+		r.at("Published PAYMENT_PENDING", r.pays("a"))
+		r.ends(order.Confirmed, "")
+		if attempts != want {
+			t.Errorf("after %d faults: %d attempts at an activity, want %d", faults, attempts, want)
+		}
+	}
+}
+
 func TestSoldOutFailsOrder(t *testing.T) {
 	t.Parallel()
 	r := newRun(t, newShop(0))
@@ -223,7 +243,7 @@ func TestWindowIsWholeAfterAnOutage(t *testing.T) {
 
 func TestCancelEndsOrderFromEveryOpenStatus(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"Order", "Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING"} {
+	for _, at := range []string{"Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			r := newRun(t, newShop(1))
@@ -275,7 +295,7 @@ func TestPaymentWinsOverCancelOfTheSameTask(t *testing.T) {
 
 func TestPaymentBeforePendingIsKept(t *testing.T) {
 	t.Parallel()
-	for _, at := range []string{"Order", "Reserve", "Initiate", "RequestPayment"} {
+	for _, at := range []string{"Reserve", "Initiate", "RequestPayment"} {
 		t.Run(at, func(t *testing.T) {
 			t.Parallel()
 			r := newRun(t, newShop(1))
@@ -385,7 +405,7 @@ func TestReleasedOrderIsCancelledInsteadOfReserved(t *testing.T) {
 func TestOutageOfAStepIsWaitedFor(t *testing.T) {
 	t.Parallel()
 	unavailable := order.Wrap(errDown, order.CodeUnavailable, "no database")
-	for _, method := range []string{"Order", "Reserve", "RequestPayment", "Confirm", "Publish"} {
+	for _, method := range []string{"Reserve", "RequestPayment", "Confirm", "Publish"} {
 		t.Run(method, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(1)
@@ -487,7 +507,7 @@ func TestUnknownOrderFailsTheWorkflowAndRefundsItsPayment(t *testing.T) {
 	t.Parallel()
 	s := newShop(1)
 	r := newRunOf(t, s, uuid.New())
-	r.at("Order", r.pays("a"))
+	r.at("Reserve", r.pays("a"))
 	r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
 	if r.GetWorkflowError() == nil {
 		t.Error("the workflow succeeded")

@@ -22,9 +22,12 @@ const (
 	stepMax = time.Minute
 
 	providerTimeout = 5 * time.Second
-	providerFirst   = time.Second
-	initiateMax     = 8 * time.Second
-	refundMax       = time.Minute
+	// tryTimeout bounds the call that is made within a workflow task, whose slot
+	// it holds. With the limits below it is within the provider's minute.
+	tryTimeout    = 2 * time.Second
+	providerFirst = time.Second
+	initiateMax   = 8 * time.Second
+	refundMax     = time.Minute
 
 	// The provider counts as unreachable after 45 s and five failures: with the
 	// longest pause and one more call that is within the minute it is given.
@@ -43,6 +46,15 @@ func withStep(ctx workflow.Context) workflow.Context {
 		StartToCloseTimeout:    stepTimeout,
 		ScheduleToCloseTimeout: forever,
 		RetryPolicy:            retries(stepFirst, stepMax),
+	})
+}
+
+// withOneTry returns ctx for a local activity that is not repeated: what it
+// could not do, a regular one does.
+func withOneTry(ctx workflow.Context) workflow.Context {
+	return workflow.WithLocalActivityOptions(ctx, workflow.LocalActivityOptions{
+		StartToCloseTimeout: 2 * tryTimeout,
+		RetryPolicy:         &temporal.RetryPolicy{MaximumAttempts: 1},
 	})
 }
 

@@ -131,10 +131,13 @@ func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.Pr
 func (s *shop) move(id uuid.UUID, to order.Status, change func(*order.Order) error) (order.Change, error) {
 	for _, e := range s.history[id] {
 		if e.Status == to {
-			return order.Change{Event: e}, nil
+			return order.Change{Event: e, Order: *s.orders[id]}, nil
 		}
 	}
 	o := s.orders[id]
+	if o == nil {
+		return order.Change{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
+	}
 	if !o.Status.CanBecome(to) {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order is %s.", o.Status)
 	}
@@ -144,7 +147,7 @@ func (s *shop) move(id uuid.UUID, to order.Status, change func(*order.Order) err
 	o.Status, o.Seq, o.UpdatedAt = to, o.Seq+1, time.Now().UTC()
 	e := o.Snapshot()
 	s.history[id] = append(s.history[id], e)
-	return order.Change{Event: e}, nil
+	return order.Change{Event: e, Order: *o}, nil
 }
 
 func (s *shop) Reserve(_ context.Context, id uuid.UUID) (order.Change, error) {

@@ -49,7 +49,7 @@ func (g *group) make(m move) (order.Change, error) {
 		return order.Change{}, orderNotFound(m.order)
 	}
 	if first, ok := o.recorded(m); ok {
-		return order.Change{Event: first, Stock: g.stock(o)}, nil
+		return order.Change{Event: first, Stock: g.stock(o), Order: o.Order}, nil
 	}
 	if !o.allows(m) {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order is %s.", o.Status)
@@ -57,7 +57,8 @@ func (g *group) make(m move) (order.Change, error) {
 	if err := g.post(o, m); err != nil {
 		return order.Change{}, err
 	}
-	return order.Change{Event: g.record(o, m), Stock: g.stock(o)}, nil
+	event := g.record(o, m)
+	return order.Change{Event: event, Stock: g.stock(o), Order: o.Order}, nil
 }
 
 // recorded finds the event of a move that was made before. A step of an order

@@ -30,6 +30,15 @@ type fault struct{ name, action string }
 
 func (f fault) String() string { return f.name + "=" + f.action }
 
+// setting is the FAILPOINT that has f happen. A payment is initiated by an
+// activity of its own only where the first try failed.
+func (f fault) setting() string {
+	if strings.Contains(f.name, ".InitiatePayment.") {
+		return fault{failpoint.ActivityBefore("TryPayment"), "error*100"}.String() + "," + f.String()
+	}
+	return f.String()
+}
+
 func (f fault) kills() bool { return strings.HasPrefix(f.action, "kill") }
 
 // faults are a kill at every failpoint, and a few errors and delays that reach
@@ -106,7 +115,7 @@ func (s *shop) startFaulty(f fault) *service {
 	if err != nil {
 		s.t.Fatal(err)
 	}
-	return s.startAt(freeAddr(s.t), binary, "all", map[string]string{"FAILPOINT": f.String()})
+	return s.startAt(freeAddr(s.t), binary, "all", map[string]string{"FAILPOINT": f.setting()})
 }
 
 // expectKill waits until the service ends as by kill -9.
