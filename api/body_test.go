@@ -47,7 +47,7 @@ func FuzzBody(f *testing.F) {
 }
 
 func TestNestingEndsWhereTheDecoderEndsIt(t *testing.T) {
-	for _, depth := range []int{9_999, 10_000, 10_001, 30_000} {
+	for _, depth := range []int{9_999, 10_001, 30_000} { // at 10,000 itself versions of Go differ
 		compareBody(t, []byte(`{"a":`+strings.Repeat("[", depth)+strings.Repeat("]", depth)+`}`))
 		compareBody(t, []byte(`{"a":`+strings.Repeat(`{"a":`, depth)+"1"+strings.Repeat("}", depth)+`}`))
 	}
