@@ -22,7 +22,8 @@ func waitFor(c *fiber.Ctx) (time.Duration, error) {
 	}
 	wait, err := time.ParseDuration(text)
 	if seconds, atoi := strconv.Atoi(text); atoi == nil {
-		wait, err = time.Duration(min(seconds, int(maxWait/time.Second)))*time.Second, nil
+		bounded := max(-1, min(seconds, int(maxWait/time.Second))) // or the product may be one of other sign
+		wait, err = time.Duration(bounded)*time.Second, nil
 	}
 	if err != nil || wait < 0 {
 		return 0, order.Invalid("wait", "must be a duration such as 20s")

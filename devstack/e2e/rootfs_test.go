@@ -1,0 +1,99 @@
+package e2e
+
+import (
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+)
+
+// imageUser is whom the image runs as.
+const imageUser = "65532"
+
+// confined runs the program of a root file system as the strictest container
+// would: a read-only root with nothing in it but the image and /proc, which the
+// Temporal SDK wants; no group, no capability, no /dev or /tmp. The network is
+// the machine's, where the servers are. Each step replaces the process before
+// it, so that a signal meets the program.
+const confined = `#!/bin/sh
+exec unshare --mount sh -euc '
+	mount --bind "$0" "$0"
+	mount --rbind /proc "$0/proc"
+	mount -o remount,bind,ro,nosuid,nodev "$0"
+	cd "$0"
+	exec setpriv --no-new-privs chroot --userspec=USER:USER --groups= . /order-service "$@"' 'ROOT' "$@"
+`
+
+// This is the image, but for an engine that runs images.
+func TestTheImageNeedsNothingButItsOwnFiles(t *testing.T) {
+	if err := exec.Command("unshare", "--mount", "true").Run(); err != nil {
+		t.Skipf("only root can try the image without a container engine, where mount namespaces are allowed: unshare: %v", err)
+	}
+	t.Parallel()
+	binary := confine(t, layOut(t))
+	s := newShop(t)
+	svc := s.startAt(freeAddr(t), binary, "all", nil)
+	svc.expectNoPrivileges()
+	confirm(s)
+	if err := svc.healthcheck(binary); err != nil {
+		t.Errorf("healthcheck: %v", err)
+	}
+	s.verify()
+	svc.stop()
+	if svc.healthcheck(binary) == nil {
+		t.Error("a service that was stopped is healthy")
+	}
+}
+
+// layOut returns the folder that make rootfs makes.
+func layOut(t *testing.T) string {
+	t.Helper()
+	root := filepath.Join(t.TempDir(), "rootfs")
+	if out, err := exec.Command(filepath.Join("..", "..", "scripts", "rootfs"), root).CombinedOutput(); err != nil {
+		t.Fatalf("scripts/rootfs: %v\n%s", err, out)
+	}
+	if err := os.Mkdir(filepath.Join(root, "proc"), 0o555); err != nil { // as a container's engine does
+		t.Fatal(err)
+	}
+	return root
+}
+
+// confine returns a program that is the order-service of root, confined.
+func confine(t *testing.T, root string) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "order-service")
+	script := strings.NewReplacer("USER", imageUser, "ROOT", root).Replace(confined)
+	if err := os.WriteFile(path, []byte(script), 0o700); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// healthcheck does what a container's engine does every ten seconds.
+func (svc *service) healthcheck(binary string) error {
+	cmd := exec.Command(binary, "--healthcheck")
+	cmd.Env = svc.shop.environ(map[string]string{"HTTP_ADDR": svc.addr})
+	if out, err := cmd.CombinedOutput(); err != nil {
+		return fmt.Errorf("%w: %s", err, out)
+	}
+	return nil
+}
+
+// expectNoPrivileges fails the test unless the process is what it was made.
+func (svc *service) expectNoPrivileges() {
+	svc.shop.t.Helper()
+	status, err := os.ReadFile(fmt.Sprintf("/proc/%d/status", svc.cmd.Process.Pid))
+	if err != nil {
+		svc.shop.t.Fatal(err)
+	}
+	for _, want := range []string{
+		"Uid:" + strings.Repeat("\t"+imageUser, 4), "Gid:" + strings.Repeat("\t"+imageUser, 4),
+		"Groups:\t \n", "CapEff:\t0000000000000000", "NoNewPrivs:\t1",
+	} {
+		if !strings.Contains(string(status), want) {
+			svc.shop.t.Errorf("not %q:\n%s", want, status)
+		}
+	}
+}
