@@ -144,11 +144,11 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 	// Callers that are about to ask get to run, and join this batch.
 	runtime.Gosched()
 	runtime.Gosched()
-	calls, begun := b.take(server, first)
+	calls, begun, patience := b.take(server, first)
 	if calls == nil {
 		return false
 	}
-	if calls = b.claim(calls, begun); len(calls) > 0 {
+	if calls = b.claim(calls, begun, patience); len(calls) > 0 {
 		ctx, cancel := context.WithTimeout(b.ctx, b.cfg.Deadline)
 		b.flush(ctx, calls)
 		cancel()
@@ -160,7 +160,7 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 // take takes what waits, up to one batch, or rests the server where that is not
 // worth it. The last busy server always goes on, so that nothing is left
 // waiting.
-func (b *Batcher[Req, Res]) take(server int, first bool) ([]*Call[Req, Res], time.Time) {
+func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res], now time.Time, patience time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if first {
@@ -168,25 +168,25 @@ func (b *Batcher[Req, Res]) take(server int, first bool) ([]*Call[Req, Res], tim
 	}
 	if len(b.queue) == 0 || b.busy > 1 && !first && !b.worth() {
 		b.busy--
-		return nil, time.Time{}
+		return nil, time.Time{}, 0
 	}
 	n := min(len(b.queue), b.cfg.MaxBatch)
-	calls := slices.Clone(b.queue[:n])
+	calls = slices.Clone(b.queue[:n])
 	b.queue = slices.Delete(b.queue, 0, n)
-	now := time.Now()
+	now = time.Now()
 	b.pace.took(server, n, now)
-	return calls, now
+	return calls, now, b.pace.patience()
 }
 
-// claim keeps the calls that were not withdrawn. One that has waited past the
-// deadline, behind something stuck, is answered instead of begun.
-func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time) []*Call[Req, Res] {
+// claim keeps the calls that were not withdrawn. One that has waited past its
+// patience, behind something stuck, is answered instead of begun.
+func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time, patience time.Duration) []*Call[Req, Res] {
 	kept := calls[:0]
 	for _, c := range calls {
 		waited := now.Sub(c.since)
 		switch {
 		case !c.state.CompareAndSwap(waiting, taken):
-		case waited > b.cfg.Deadline:
+		case waited > patience:
 			c.Fail(order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is not available. Please try again."))
 		default:
 			if b.cfg.Waited != nil {
@@ -200,7 +200,7 @@ func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time) []*Cal
 
 func (b *Batcher[Req, Res]) finish(server, calls int, took time.Duration) {
 	b.mu.Lock()
-	b.pace.finished(server, took)
+	b.pace.finished(server, calls, took)
 	b.mu.Unlock()
 	if b.cfg.Ran != nil && calls > 0 {
 		b.cfg.Ran(calls, took)

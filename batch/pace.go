@@ -1,6 +1,9 @@
 package batch
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // stuckAfter is the least age at which a batch may count as stuck: well past
 // the pauses of a healthy database, well below what a buyer waits.
@@ -13,16 +16,18 @@ const slowAfter = 10 * time.Millisecond
 // pace is how fast the queue moves. Its methods need the batcher's lock.
 type pace struct {
 	maxBatch int
+	deadline time.Duration
 	budget   time.Duration
 	last     int           // calls in the batch that was taken last
 	full     time.Time     // when a full batch was last taken; zero when one that was not full came since
 	each     time.Duration // time for one call while full batches follow each other, moving average
 	batch    time.Duration // time of a batch, moving average
 	begun    []time.Time   // of each server's batch; zero while it has none
+	cut      bool          // the batch that ended last did so by the deadline
 }
 
 func newPace(cfg Config) pace {
-	return pace{maxBatch: cfg.MaxBatch, budget: cfg.Budget, begun: make([]time.Time, cfg.Servers)}
+	return pace{maxBatch: cfg.MaxBatch, deadline: cfg.Deadline, budget: cfg.Budget, begun: make([]time.Time, cfg.Servers)}
 }
 
 // took notes that a server took n calls. Only a full batch that follows a full
@@ -39,9 +44,17 @@ func (p *pace) took(server, n int, now time.Time) {
 	p.full = now
 }
 
-func (p *pace) finished(server int, took time.Duration) {
+// finished notes that a server's batch has ended. One that the deadline has cut
+// off says nothing about how long a batch takes, and one of which no call was
+// left says nothing at all.
+func (p *pace) finished(server, calls int, took time.Duration) {
 	p.begun[server] = time.Time{}
-	p.batch = weigh(p.batch, took)
+	if calls == 0 {
+		return
+	}
+	if p.cut = took >= p.deadline; !p.cut {
+		p.batch = weigh(p.batch, took)
+	}
 }
 
 // weigh is a moving average in which the newest value counts a quarter.
@@ -79,15 +92,32 @@ func (p *pace) perCall(now time.Time) time.Duration {
 	return max(p.each, oldest/time.Duration(p.maxBatch*len(p.begun)))
 }
 
-// stuck reports whether every server has been at its batch for far too long.
+// stuck reports whether every server has been at its batch for far too long, or
+// one has after a batch that was cut off.
 func (p *pace) stuck(now time.Time) bool {
-	limit := max(stuckAfter, 4*p.batch, p.budget)
+	if p.cut && slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() }) {
+		return true
+	}
+	limit := p.limit()
 	for _, begun := range p.begun {
 		if begun.IsZero() || now.Sub(begun) <= limit {
 			return false
 		}
 	}
 	return true
+}
+
+// limit is the age at which a batch is stuck.
+func (p *pace) limit() time.Duration { return max(stuckAfter, 4*p.batch, p.budget) }
+
+// patience is how long a call may have waited to be taken now. Those that came
+// behind a batch that was cut off, before it counted as stuck, have waited for
+// one deadline and must not wait for another.
+func (p *pace) patience() time.Duration {
+	if p.cut && p.budget > 0 {
+		return p.limit()
+	}
+	return p.deadline
 }
 
 // slow reports whether a batch is under way that takes longer than usual, so

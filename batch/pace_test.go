@@ -113,3 +113,55 @@ func TestBehindServersThatAreAllStuckEverythingIsRefusedAtOnce(t *testing.T) {
 		stop(t, b)
 	})
 }
+
+// A silence that lasts must not get every caller to wait for it, again and
+// again: one finds out, the others hear at once.
+func TestWhileSilenceLastsOneFindsOutAndTheOthersAreRefusedAtOnce(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, e := crowd(time.Hour, 2)
+		for range 2 {
+			go func() { _, _ = b.Do(t.Context(), 1) }()
+			synctest.Wait()
+		}
+		for range 6 { // deadlines
+			time.Sleep(5*time.Second + time.Millisecond)
+			synctest.Wait()
+			go func() { _, _ = b.Do(t.Context(), 1) }()
+			synctest.Wait()
+			for range 10 {
+				begun := time.Now()
+				if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeOverloaded || time.Since(begun) > 0 {
+					t.Fatalf("answered %v after %v", err, time.Since(begun))
+				}
+			}
+		}
+		time.Sleep(5*time.Second + time.Millisecond)
+		e.takes = time.Millisecond
+		if accepted, refused, _ := press(t, b, 1, 100); accepted < 95 {
+			t.Errorf("after it %d were accepted and %d refused", accepted, refused)
+		}
+		stop(t, b)
+	})
+}
+
+func TestCallsBehindABatchThatWasCutOffDoNotWaitForTheNext(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := crowd(time.Hour, 2)
+		for range 2 {
+			go func() { _, _ = b.Do(t.Context(), 1) }()
+			synctest.Wait()
+		}
+		time.Sleep(stuckAfter / 2)
+		begun := time.Now()
+		if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeUnavailable || time.Since(begun) > 5*time.Second {
+			t.Errorf("answered %v after %v", err, time.Since(begun))
+		}
+		synctest.Wait()
+		go func() { _, _ = b.Do(t.Context(), 1) }() // finds out
+		synctest.Wait()
+		if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeOverloaded {
+			t.Errorf("behind it: %v", err)
+		}
+		stop(t, b)
+	})
+}

@@ -62,6 +62,10 @@ type Config struct {
 	Log   zerolog.Logger // of what goes wrong, at a bounded rate
 }
 
+// lookupBudget bounds how long a look-up of a key waits for its turn. It is worth
+// more patience than an order, for whoever repeats a key may have one already.
+const lookupBudget = time.Second
+
 // Intake accepts orders. Its owner calls Stop before what it writes to ends.
 type Intake struct {
 	gate    Gate
@@ -80,6 +84,7 @@ func New(cfg Config, gate Gate, store Orders) *Intake {
 		cfg.Meter = unmetered{}
 	}
 	i := &Intake{gate: gate, log: cfg.Log}
+	bounds.Budget = lookupBudget
 	i.lookups = batch.New(bounds, batch.Whole(store.Lookup))
 	bounds.Budget, bounds.Waited = cfg.Budget, cfg.Meter.IntakeWaited
 	i.waves = batch.New(bounds, (&waves{gate: gate, store: store, meter: cfg.Meter}).run)
@@ -101,7 +106,7 @@ func (i *Intake) Refusal() error { return i.waves.Refusal() }
 // an order that exists. It answers within some Deadlines; a ctx that ends sooner
 // withdraws what no wave has taken. The codes are those of the gate, and
 // CodeIdempotencyMismatch, CodeValidation for an amount that overflows,
-// CodeOverloaded and CodeUnavailable.
+// CodeOutcomeUnknown, CodeOverloaded and CodeUnavailable.
 func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, error) {
 	hold := order.HoldRequest{Request: req}
 	if err := i.gate.SoldOut(hold); err != nil {
@@ -148,20 +153,23 @@ func (i *Intake) earlier(ctx context.Context, hold order.HoldRequest, refused er
 	return sameRequest(first.OrderID, first.Hash, hold.Hash)
 }
 
-// again handles a key that the gate has seen. Where its order was never
-// written, because a process died between gate and commit or is at it right
-// now, the order is held and written under the id the key already has: both
-// writers then mean the same row.
+// again handles a key that the gate has seen. The order that has the key decides
+// which body is the key's, and not the gate: it forgets keys, and may have met a
+// second body since that was refused.
+//
+// Where no order was written, because a process died between gate and commit or
+// is at it right now, the order is held and written under the id the key already
+// has: both writers then mean the same row.
 func (i *Intake) again(ctx context.Context, hold order.HoldRequest, seen order.Held) (uuid.UUID, error) {
-	if id, err := sameRequest(seen.OrderID, seen.Hash, hold.Hash); err != nil {
-		return id, err
-	}
 	first, err := i.lookups.Do(ctx, order.KeyOwner{UserID: hold.UserID, Key: hold.Key})
 	switch {
 	case err != nil:
 		return uuid.UUID{}, err
 	case first != nil:
 		return sameRequest(first.OrderID, first.Hash, hold.Hash)
+	}
+	if id, err := sameRequest(seen.OrderID, seen.Hash, hold.Hash); err != nil {
+		return id, err
 	}
 	hold.OrderID, hold.Retry = seen.OrderID, true
 	got, err := i.waves.Do(ctx, hold)
@@ -196,19 +204,34 @@ func (i *Intake) conclude(ctx context.Context, hold order.HoldRequest, got place
 }
 
 // notWritten gives the hold of a failed insert back, if that is safe, and
-// returns what the client is told. A hold under an id that a key stands for may
-// be that of another request which is about to commit, so it too is left to reap.
+// returns what the client is told. The order of one of unknown outcome may exist;
+// a hold under an id that a key stands for may be that of another request which
+// is about to commit. Both are left to reap.
 func (i *Intake) notWritten(ctx context.Context, hold order.HoldRequest, err error) error {
-	if !errors.Is(err, order.ErrOutcomeUnknown) && hold.Key == "" {
+	if errors.Is(err, order.ErrOutcomeUnknown) {
+		return uncertain(hold, err)
+	}
+	if hold.Key == "" {
 		i.drop(ctx, hold)
 	}
 	if order.CodeOf(err) != order.CodeInternal {
 		return err
 	}
-	return &order.Error{
-		Code: order.CodeUnavailable, Err: err, RetryAfter: time.Second + rand.N(time.Second),
-		Message: "The order could not be confirmed as accepted. Repeat it with the same Idempotency-Key to be sure.",
+	return later(order.CodeUnavailable, err, "The order was not accepted. Please try again.")
+}
+
+// uncertain tells a client how to learn what became of its order. Without a key
+// that is not to repeat it: there could be two then.
+func uncertain(hold order.HoldRequest, cause error) error {
+	how := "Look for it with GET /orders before you order again: a repetition could be a second order."
+	if hold.Key != "" {
+		how = "Repeat the request with the same Idempotency-Key, or look for it with GET /orders."
 	}
+	return later(order.CodeOutcomeUnknown, cause, "The order may or may not have been accepted. "+how)
+}
+
+func later(code order.Code, cause error, message string) error {
+	return &order.Error{Code: code, Message: message, RetryAfter: time.Second + rand.N(time.Second), Err: cause}
 }
 
 func (i *Intake) drop(ctx context.Context, hold order.HoldRequest) {

@@ -107,14 +107,15 @@ func TestAHoldIsDroppedUnlessItsOrderMayExist(t *testing.T) {
 		err   error
 		key   string
 		drops int
+		code  order.Code
 	}{
-		"certain":            {errors.New("refused"), "", 1},
-		"unknown":            {order.ErrOutcomeUnknown, "", 0},
-		"perhaps its twin's": {errors.New("refused"), "key", 0},
+		"certain":            {errors.New("refused"), "", 1, order.CodeUnavailable},
+		"unknown":            {order.ErrOutcomeUnknown, "", 0, order.CodeOutcomeUnknown},
+		"perhaps its twin's": {errors.New("refused"), "key", 0, order.CodeUnavailable},
 	} {
 		b := &backend{insertErr: c.err}
 		_, err := start(t, b).Accept(t.Context(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1, Key: c.key})
-		if order.CodeOf(err) != order.CodeUnavailable {
+		if order.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
 		if b.dropped != c.drops {

@@ -25,6 +25,7 @@ const finalGrace = 60 * time.Second
 func (s *Store) Audit(ctx context.Context, grace, paymentTimeout time.Duration) (order.Audit, error) {
 	args := auditArgs(grace, paymentTimeout)
 	var a order.Audit
+	ctx = within(ctx, auditTimeout)
 	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
 		if a.Findings, err = runChecks(ctx, tx, violations(), args); err != nil {
 			return err
@@ -84,7 +85,7 @@ func (c check) run(ctx context.Context, tx pgx.Tx, args pgx.NamedArgs) ([]order.
 
 // PendingUnits returns the units of PENDING orders by product.
 func (s *Store) PendingUnits(ctx context.Context) (map[string]int64, error) {
-	rows, _ := s.pool.Query(ctx, `
+	rows, _ := s.pool.Query(within(ctx, auditTimeout), `
 		SELECT product_id, sum(quantity)::bigint FROM orders WHERE status = 'PENDING' GROUP BY product_id`)
 	units := map[string]int64{}
 	var (

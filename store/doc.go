@@ -29,6 +29,14 @@
 //     terminated while it waits for a synchronous standby has committed.
 //   - Every change of a ledger raises the product's version by one, also inside
 //     a group, so each move has its own (version, available) for the gate.
+//   - Every statement has a deadline, and so has the wait for a connection, also
+//     where a caller's context has none (guard.go): a line that falls silent says
+//     nothing, not even that it is broken. Long work says so with within.
+//   - A host that falls silent keeps nothing locked: the server ends its session
+//     (session.go), so row locks and the upkeep are free within some 12 s.
+//   - A connection that does not answer, or says that its server was demoted,
+//     condemns the others: the pools are emptied at once, for they would be found
+//     dead one after the other.
 //   - Sessions keep state (prepared statements, the leader's advisory lock), so
 //     a pooler in front of Postgres must be in session mode.
 //   - Timestamps are kept to the millisecond, so that a row and the events made

@@ -1,5 +1,11 @@
 package store
 
+import (
+	"context"
+
+	"github.com/jackc/pgx/v5/pgxpool"
+)
+
 // The statements of the overview that run on tables which grow, for the test
 // that looks at their plans.
 const (
@@ -7,3 +13,15 @@ const (
 	OpenOrders     = openOrders
 	LeftPayments   = leftPayments
 )
+
+// EachPool calls do with each pool, for tests of what a session is like.
+func (s *Store) EachPool(do func(name string, pool *pgxpool.Pool)) {
+	do("pool", s.pool)
+	do("intake", s.intake)
+}
+
+// Degrade has the connection that the pool uses next take no writes any more.
+func (s *Store) Degrade(ctx context.Context) error {
+	_, err := s.pool.Exec(ctx, `SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`)
+	return err
+}

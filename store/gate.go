@@ -25,6 +25,7 @@ func (s *Store) GateSnapshot(ctx context.Context, productID string, yield func(o
 		refused = yield(chunk)
 		return refused
 	}
+	ctx = within(ctx, snapshotTimeout)
 	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
 		return gateChunks(ctx, tx, productID, give)
 	})

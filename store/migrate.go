@@ -25,6 +25,7 @@ const (
 // call it at once: an advisory lock lets one through at a time. A migrated
 // schema is left alone.
 func (s *Store) Migrate(ctx context.Context) error {
+	ctx = within(ctx, migrateTimeout)
 	db := stdlib.OpenDBFromPool(s.pool)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")

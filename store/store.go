@@ -8,7 +8,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
-	"github.com/jackc/pgx/v5/pgtype"
+	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 
@@ -49,16 +49,16 @@ const (
 	intakeConns  = 4
 )
 
-const (
-	connectTimeout = 5 * time.Second
-	pingTimeout    = 2 * time.Second
-)
+// connectTimeout is for a URL that has no connect_timeout.
+const connectTimeout = 5 * time.Second
 
 // Store is a pool of connections and the batchers that move and read orders. Its
 // methods may be called concurrently.
 type Store struct {
 	pool   *pgxpool.Pool
 	intake *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
+	guard  *guard        // of both, and of the leader's connection
+	writes bool          // the server must take writes, unless the URL says that it need not
 	moves  *batch.Batcher[move, order.Change]
 	reads  *batch.Batcher[uuid.UUID, order.Order]
 	meter  Meter
@@ -68,22 +68,12 @@ type Store struct {
 // Open connects to Postgres and pings it; it does not migrate. It returns an
 // Error with CodeUnavailable when the server cannot be reached.
 func Open(ctx context.Context, cfg Config) (*Store, error) {
-	conf, err := poolConfig(cfg)
-	if err != nil {
-		return nil, err
-	}
-	pool, err := pgxpool.NewWithConfig(ctx, conf)
-	if err != nil {
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	intake, err := pgxpool.NewWithConfig(ctx, intakeConfig(conf))
-	if err != nil {
-		pool.Close()
-		return nil, fmt.Errorf("store: %w", err)
-	}
-	s := &Store{pool: pool, intake: intake, meter: cfg.Meter, log: cfg.Log}
+	s := &Store{guard: new(guard), meter: cfg.Meter, log: cfg.Log}
 	if s.meter == nil {
 		s.meter = unmetered{}
+	}
+	if err := s.openPools(ctx, cfg); err != nil {
+		return nil, err
 	}
 	if err := s.Ping(ctx); err != nil {
 		s.closePools()
@@ -98,7 +88,24 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func poolConfig(cfg Config) (*pgxpool.Config, error) {
+func (s *Store) openPools(ctx context.Context, cfg Config) error {
+	conf, err := s.poolConfig(cfg)
+	if err != nil {
+		return err
+	}
+	if s.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
+		return fmt.Errorf("store: %w", err)
+	}
+	if s.intake, err = pgxpool.NewWithConfig(ctx, intakeConfig(conf)); err != nil {
+		s.pool.Close()
+		return fmt.Errorf("store: %w", err)
+	}
+	s.guard.watch(s.pool)
+	s.guard.watch(s.intake)
+	return nil
+}
+
+func (s *Store) poolConfig(cfg Config) (*pgxpool.Config, error) {
 	conf, err := pgxpool.ParseConfig(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("store: DATABASE_URL: %w", err)
@@ -109,31 +116,33 @@ func poolConfig(cfg Config) (*pgxpool.Config, error) {
 	case !strings.Contains(cfg.URL, "pool_max_conns"):
 		conf.MaxConns = defaultConns
 	}
-	if conf.ConnConfig.ConnectTimeout == 0 {
-		conf.ConnConfig.ConnectTimeout = connectTimeout
-	}
-	conf.PingTimeout = pingTimeout
+	s.connConfig(cfg.URL, conf.ConnConfig)
+	conf.ShouldPing = s.guard.shouldPing
 	// Planned for the tables as they are: a plan kept from when the sale began,
 	// and the tables were empty, would scan them whole a minute later.
-	conf.AfterConnect = setUp("force_custom_plan")
+	conf.AfterConnect = setUp(bounded(settings{"plan_cache_mode": "force_custom_plan"}))
 	return conf, nil
 }
 
-// setUp makes every timestamptz arrive in UTC, as order.Order promises, instead
-// of the process' local zone, and says how statements are planned.
-func setUp(planning string) func(context.Context, *pgx.Conn) error {
-	return func(ctx context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
-		_, err := conn.Exec(ctx, `SELECT set_config('plan_cache_mode', $1, false)`, planning)
-		return err
+// connConfig bounds what a connection may do, whoever opens it.
+func (s *Store) connConfig(url string, conf *pgx.ConnConfig) {
+	if conf.ConnectTimeout == 0 {
+		conf.ConnectTimeout = connectTimeout
 	}
+	conf.DialFunc, conf.Config.AfterConnect = dialer(conf.ConnectTimeout), ready
+	conf.Tracer = s.guard
+	s.writes = requireWrites(url, conf)
 }
 
-// Ping returns an Error with CodeUnavailable when Postgres does not answer.
+// Ping returns an Error with CodeUnavailable when Postgres does not answer, or
+// has become read-only: new connections are then made, to who is primary now.
 func (s *Store) Ping(ctx context.Context) error {
-	return dbError("ping", s.pool.Ping(ctx))
+	demoted, err := readOnly(ctx, s.pool)
+	if demoted && s.writes {
+		s.guard.reset()
+		err = pgconn.ErrReadOnlyConnection
+	}
+	return dbError("ping", err)
 }
 
 // Close finishes the moves and reads that were begun and closes the pools. Nobody may be

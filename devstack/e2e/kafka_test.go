@@ -24,20 +24,35 @@ type broker struct {
 // newBroker starts a broker that runs until the test's shops are closed.
 func newBroker(t *testing.T) *broker {
 	t.Helper()
+	return newBrokerAt(t, freePort(t), "")
+}
+
+// newBrokerBehind starts one to which every client is led by the line.
+func newBrokerBehind(t *testing.T) *line {
+	t.Helper()
 	port := freePort(t)
-	b := &broker{t: t, address: net.JoinHostPort("127.0.0.1", strconv.Itoa(port))}
+	l := newLine(t, loopback(port))
+	newBrokerAt(t, port, l.address)
+	return l
+}
+
+func newBrokerAt(t *testing.T, port int, advertised string) *broker {
+	t.Helper()
+	b := &broker{t: t, address: loopback(port)}
 	if os.Getenv("KAFKA_KIND") == "apache" {
-		b.run = runApacheKafka(t, port)
+		b.run = runApacheKafka(t, port, advertised)
 	} else {
-		b.run = runKfake(t, port)
+		b.run = runKfake(t, port, advertised)
 	}
 	b.start()
 	t.Cleanup(b.stop)
 	return b
 }
 
-func runKfake(t *testing.T, port int) func() (func() error, error) {
-	cfg := kafka.Config{Port: port, Dir: t.TempDir()}
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
+
+func runKfake(t *testing.T, port int, advertised string) func() (func() error, error) {
+	cfg := kafka.Config{Port: port, Advertised: advertised, Dir: t.TempDir()}
 	return func() (func() error, error) {
 		b, err := kafka.Start(cfg)
 		if err != nil {
@@ -47,12 +62,12 @@ func runKfake(t *testing.T, port int) func() (func() error, error) {
 	}
 }
 
-func runApacheKafka(t *testing.T, port int) func() (func() error, error) {
+func runApacheKafka(t *testing.T, port int, advertised string) func() (func() error, error) {
 	controller := freePort(t)
 	cfg := apache.Config{
 		Port:       func() (int, error) { return port, nil },
 		Controller: func() (int, error) { return controller, nil },
-		Dir:        t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
+		Advertised: advertised, Dir: t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
 	}
 	return func() (func() error, error) {
 		b, err := apache.Start(t.Context(), cfg)

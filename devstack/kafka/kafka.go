@@ -11,8 +11,9 @@ import (
 
 // Config says where a Broker listens and keeps its data.
 type Config struct {
-	Port int    // loopback port; it is advertised, so it must stay the same on one Dir
-	Dir  string // data directory; empty keeps everything in memory
+	Port       int    // loopback port; it is advertised, so it must stay the same on one Dir
+	Advertised string // host:port that clients are told instead, for a broker behind something
+	Dir        string // data directory; empty keeps everything in memory
 }
 
 // Broker is a running cluster of one broker.
@@ -29,12 +30,34 @@ func Start(cfg Config) (*Broker, error) {
 	if cfg.Dir != "" {
 		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
 	}
+	if cfg.Advertised != "" {
+		opts = append(opts, kfake.ListenFn(cfg.listen))
+	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("start kfake: %w", err)
 	}
 	return &Broker{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), cluster: cluster}, nil
 }
+
+// listen listens on address and says that it is Advertised: kfake tells clients
+// what its listener tells it.
+func (cfg Config) listen(network, address string) (net.Listener, error) {
+	told, err := net.ResolveTCPAddr(network, cfg.Advertised)
+	if err != nil {
+		return nil, err
+	}
+	listener, err := net.Listen(network, address)
+	return behind{listener, told}, err
+}
+
+type behind struct {
+	net.Listener
+	told net.Addr
+}
+
+// Addr is where clients are sent.
+func (b behind) Addr() net.Addr { return b.told }
 
 // Stop ends the broker; what was acknowledged is on disk.
 func (b *Broker) Stop() error {

@@ -1,0 +1,293 @@
+package e2e
+
+import (
+	"bufio"
+	"maps"
+	"net/http"
+	"net/url"
+	"os"
+	"strconv"
+	"strings"
+	"testing"
+	"time"
+
+	"order-service/order"
+)
+
+// silence is a backend that says nothing for a while, without closing a
+// connection, to one of the roles.
+type silence struct {
+	backend string
+	role    string // kafka's is "all": a broker tells everybody one address
+	thaws   bool   // afterwards everything arrives, else only new connections live
+	refuses bool   // orders are 503 meanwhile
+}
+
+func (f silence) String() string {
+	after := "renewed"
+	if f.thaws {
+		after = "thawed"
+	}
+	return strings.Join([]string{f.backend, f.role, after}, "-")
+}
+
+// silences are those of the backends without which no order is taken, followed
+// by new connections only, which is the worse end. With SOAK they are all.
+func silences() []silence {
+	all := []silence{
+		{backend: "postgres", role: "api", refuses: true},
+		{backend: "redis", role: "api", refuses: true},
+	}
+	if !soaking {
+		return all
+	}
+	all = append(all,
+		silence{backend: "postgres", role: "worker"},
+		silence{backend: "redis", role: "worker"},
+		silence{backend: "kafka", role: "all"},
+		silence{backend: "temporal", role: "api"},
+		silence{backend: "temporal", role: "worker"},
+		silence{backend: "provider", role: "worker"},
+	)
+	for _, f := range all {
+		f.thaws = true
+		all = append(all, f)
+	}
+	return all
+}
+
+// silenceLasts is longer than any deadline and, for Postgres, than the time
+// after which it gives up a silent session.
+const silenceLasts = 30 * time.Second
+
+// recovery is how soon after a silence orders must be taken again.
+const recovery = 10 * time.Second
+
+func TestSaleGoesOnAfterABackendFellSilent(t *testing.T) {
+	for _, f := range silences() {
+		t.Run(f.String(), func(t *testing.T) {
+			t.Parallel()
+			f.test(t)
+		})
+	}
+}
+
+func (f silence) test(t *testing.T) {
+	s, line, env := f.shop(t)
+	s.witness = new(witness)
+	api, worker := s.startWatched("api", f.of("api", env)), s.startWatched("worker", f.of("worker", env))
+	s.product(1) // the connections that a sale needs are there
+	quiet := []figures{api.figures(), worker.figures()}
+	sale := s.openDoors()
+	time.Sleep(2 * crowdEvery)
+
+	began := time.Now()
+	line.freeze()
+	expectAlive(t, silenceLasts, api, worker)
+	f.expectOneLeader(api, worker)
+	ended := time.Now()
+	if f.thaws {
+		line.thaw()
+	} else {
+		line.renew()
+	}
+	if f.refuses { // else buyers may all be waiting for orders that they have
+		s.expectAcceptedSince(ended)
+	}
+	time.Sleep(2 * crowdEvery)
+	sale.settle()
+	f.expectAnswered(t, s.witness, began, ended)
+	api.expectBack(quiet[0])
+	worker.expectBack(quiet[1])
+}
+
+// expectAlive looks every second for d whether the services answer /livez.
+func expectAlive(t *testing.T, d time.Duration, services ...*watched) {
+	t.Helper()
+	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
+		for _, svc := range services {
+			resp, err := (&http.Client{Timeout: 5 * time.Second}).Get(svc.url + "/livez")
+			if err != nil {
+				t.Errorf("%s: %v", svc.name, err)
+				continue
+			}
+			resp.Body.Close()
+			if resp.StatusCode != http.StatusOK {
+				t.Errorf("%s is %d at /livez", svc.name, resp.StatusCode)
+			}
+		}
+	}
+}
+
+// expectOneLeader fails the test unless one of the services leads, and it is not
+// one that hears nothing of Postgres.
+func (f silence) expectOneLeader(api, worker *watched) {
+	a, w := api.figures().leader, worker.figures().leader
+	silent := f.backend == "postgres" && (f.role == "api" && a == 1 || f.role == "worker" && w == 1)
+	if a+w != 1 || silent {
+		api.shop.t.Errorf("the leader's metric is %d in the api and %d in the worker", a, w)
+	}
+}
+
+// expectAcceptedSince waits for the first order that is accepted after t.
+func (s *shop) expectAcceptedSince(t time.Time) {
+	s.t.Helper()
+	accepted := func(a heard) bool { return a.status == http.StatusAccepted && a.ended.After(t) }
+	for len(s.witness.saw(accepted)) == 0 {
+		if time.Since(t) > recovery {
+			s.t.Fatalf("no order was accepted within %s", recovery)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	s.t.Logf("the first order was accepted after %s", time.Since(t).Round(10*time.Millisecond))
+}
+
+// expectAnswered fails the test unless buyers heard within 10 s what became of
+// their orders while the backend was silent, and soon nearly all of them at
+// once: now and then one has to find out whether the trouble is over.
+func (f silence) expectAnswered(t *testing.T, w *witness, began, ended time.Time) {
+	t.Helper()
+	orders := w.saw(func(a heard) bool {
+		return a.request == "POST /orders" && a.ended.After(began) && a.begun.Before(ended)
+	})
+	accepted, waited, soon, longest := 0, 0, 0, time.Duration(0)
+	for _, a := range orders {
+		longest = max(longest, a.took())
+		if a.status == http.StatusAccepted {
+			accepted++
+		}
+		if a.begun.Sub(began) > 10*time.Second {
+			waited++
+			if a.took() < time.Second {
+				soon++
+			}
+		}
+	}
+	t.Logf("%d answers in the silence, the last after %s: %d accepted; %d of the last %d at once",
+		len(orders), longest.Round(10*time.Millisecond), accepted, soon, waited)
+	if longest > recovery {
+		t.Errorf("an answer took %s", longest)
+	}
+	if f.refuses && soon*10 < waited*9 {
+		t.Errorf("only %d of %d refusals came at once", soon, waited)
+	}
+}
+
+// shop is one whose services may be led by the line, with env.
+func (f silence) shop(t *testing.T) (s *shop, l *line, env map[string]string) {
+	t.Helper()
+	switch f.backend {
+	case "kafka":
+		l = newBrokerBehind(t)
+		return newShop(t, "KAFKA_BOOTSTRAP", l.address, "INTAKE_BUDGET", "100ms"), l, nil
+	case "provider":
+		l = newLine(t, "") // before the shop, which brings the provider
+		s = newShop(t, "INTAKE_BUDGET", "100ms")
+		l.backend = hostOf(t, s.provider.url)
+		return s, l, map[string]string{"PAYMENT_URL": "http://" + l.address}
+	}
+	name := map[string]string{"postgres": "DATABASE_URL", "redis": "REDIS_URL", "temporal": "TEMPORAL_ADDRESS"}[f.backend]
+	host := os.Getenv(name)
+	if f.backend != "temporal" {
+		host = hostOf(t, host)
+	}
+	l = newLine(t, host)
+	s = newShop(t, "INTAKE_BUDGET", "100ms")
+	return s, l, map[string]string{name: strings.Replace(s.env[name], host, l.address, 1)}
+}
+
+func hostOf(t *testing.T, rawURL string) string {
+	t.Helper()
+	u, err := url.Parse(rawURL)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return u.Host
+}
+
+// of is env for the role that the silence is about.
+func (f silence) of(role string, env map[string]string) map[string]string {
+	if role == f.role {
+		return env
+	}
+	return nil
+}
+
+func TestServiceEndsInTimeWhilePostgresIsSilent(t *testing.T) {
+	t.Parallel()
+	s, line, env := silence{backend: "postgres"}.shop(t)
+	svc := s.startAt(freeAddr(t), suite.binary, "all", env)
+	b, productID := s.anyone(), s.product(5)
+	id := b.buy(productID, 1)
+	b.await(id, order.PaymentPending)
+	line.freeze()
+	time.Sleep(7 * time.Second) // the leader has noticed
+	svc.stop()
+	s.start("all")
+	if o := b.get(id); o.Status != order.PaymentPending {
+		t.Errorf("after it the order is %s", o)
+	}
+}
+
+// watched is a service whose figures can be read.
+type watched struct {
+	*service
+	admin string
+}
+
+func (s *shop) startWatched(role string, env map[string]string) *watched {
+	s.t.Helper()
+	w := &watched{admin: freeAddr(s.t)}
+	all := map[string]string{"ADMIN_ADDR": w.admin}
+	maps.Copy(all, env)
+	w.service = s.startAt(freeAddr(s.t), suite.binary, role, all)
+	return w
+}
+
+// figures are what must be again as it was.
+type figures struct{ goroutines, connections, leader int }
+
+func (w *watched) figures() (f figures) {
+	t := w.shop.t
+	t.Helper()
+	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + w.admin + "/metrics")
+	if err != nil {
+		t.Errorf("metrics of %s: %v", w.name, err)
+		return f
+	}
+	defer resp.Body.Close()
+	wanted := map[string]*int{
+		"go_goroutines": &f.goroutines, "order_service_postgres_connections_in_use": &f.connections,
+		"order_service_upkeep_leader": &f.leader,
+	}
+	lines := bufio.NewScanner(resp.Body)
+	for lines.Scan() {
+		name, value, _ := strings.Cut(lines.Text(), " ")
+		if into, ok := wanted[name]; ok {
+			*into, _ = strconv.Atoi(value)
+		}
+	}
+	return f
+}
+
+// spareGoroutines are those of requests and streams that are about to end.
+const spareGoroutines = 25
+
+// expectBack waits until the service has no more goroutines and connections in
+// use than it had before.
+func (w *watched) expectBack(before figures) {
+	t := w.shop.t
+	t.Helper()
+	var now figures
+	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
+		now = w.figures()
+		if now.goroutines > 0 && now.goroutines <= before.goroutines+spareGoroutines && now.connections <= before.connections+1 {
+			t.Logf("%s: %+v, before %+v", w.name, now, before)
+			return
+		}
+		if time.Now().After(deadline) {
+			t.Errorf("%s has %+v, before it had %+v", w.name, now, before)
+			return
+		}
+	}
+}

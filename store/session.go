@@ -1,0 +1,94 @@
+package store
+
+import (
+	"context"
+	"maps"
+	"slices"
+	"strconv"
+	"strings"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgconn"
+	"github.com/jackc/pgx/v5/pgtype"
+)
+
+// What the server does to a session of ours that falls silent, so that no row
+// and no leadership stays locked by a host that has gone.
+const (
+	// idleInTransaction is far longer than any transaction of ours waits for
+	// this process, and ends one whose process is stopped but still connected.
+	idleInTransaction = 10 * time.Second
+	// idleLeader is the same for a leader's session, which is never silent for
+	// longer than beatEvery.
+	idleLeader = 10 * time.Second
+	// clientCheck is how often a statement that runs or waits for a lock looks
+	// whether its client is still there.
+	clientCheck = 5 * time.Second
+)
+
+// settings of a session, by name, as SET takes them.
+type settings map[string]string
+
+// bounded returns the settings that every session has, and more.
+func bounded(more settings) settings {
+	all := settings{
+		"tcp_keepalives_idle":                 seconds(keepAliveIdle),
+		"tcp_keepalives_interval":             seconds(keepAliveInterval),
+		"tcp_keepalives_count":                strconv.Itoa(keepAliveProbes),
+		"tcp_user_timeout":                    milliseconds(unackedTimeout),
+		"client_connection_check_interval":    milliseconds(clientCheck),
+		"idle_in_transaction_session_timeout": milliseconds(idleInTransaction),
+	}
+	maps.Copy(all, more)
+	return all
+}
+
+func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
+
+func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
+
+// setUp makes every timestamptz arrive in UTC, as order.Order promises, instead
+// of the process' local zone, and gives the session its settings.
+//
+// They are no startup parameters, for a pooler refuses those that it does not
+// know. Older servers lack some, and what the URL or an ALTER ROLE or DATABASE
+// says stays as it is.
+func setUp(s settings) func(context.Context, *pgx.Conn) error {
+	names := slices.Collect(maps.Keys(s))
+	values := make([]string, len(names))
+	for i, name := range names {
+		values[i] = s[name]
+	}
+	return func(ctx context.Context, conn *pgx.Conn) error {
+		conn.TypeMap().RegisterType(&pgtype.Type{
+			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+		})
+		_, err := conn.Exec(within(ctx, connectTimeout), `
+			SELECT set_config(name, value, false)
+			FROM pg_settings JOIN unnest($1::text[], $2::text[]) AS wanted (name, value) USING (name)
+			WHERE source NOT IN ('client', 'user', 'database', 'database user')`, names, values)
+		return err
+	}
+}
+
+// requireWrites has connections refused by a server that takes no writes, such
+// as a primary that was demoted and answers all the same. A URL that names its
+// target_session_attrs decides by itself. The result is false where it also wants
+// servers that take none.
+func requireWrites(url string, conf *pgx.ConnConfig) bool {
+	const attrs = "target_session_attrs"
+	if strings.Contains(url, attrs) {
+		return strings.Contains(url, attrs+"=read-write") || strings.Contains(url, attrs+"=primary")
+	}
+	conf.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
+	return true
+}
+
+// readOnly asks the server whether it takes writes.
+func readOnly(ctx context.Context, db interface {
+	QueryRow(ctx context.Context, sql string, args ...any) pgx.Row
+}) (is bool, err error) {
+	err = db.QueryRow(ctx, `SELECT current_setting('transaction_read_only')::boolean`).Scan(&is)
+	return is, err
+}
