@@ -143,7 +143,7 @@ func bench(b *testing.B, app *fiber.App, status int, requests [][]byte) {
 			}
 			return requests[int(next.Add(1))%len(requests)]
 		}}
-		if err := app.Server().ServeConn(conn); err != nil || conn.wrong != nil {
+		if err := app.Server().ServeConn(guarded(conn)); err != nil || conn.wrong != nil {
 			b.Error(err, string(conn.wrong))
 		}
 	})
@@ -160,10 +160,13 @@ func serveAll(b *testing.B, app *fiber.App, requests [][]byte) {
 		}
 		return r
 	}}
-	if err := app.Server().ServeConn(conn); err != nil {
+	if err := app.Server().ServeConn(guarded(conn)); err != nil {
 		b.Fatal(err)
 	}
 }
+
+// guarded is a connection as the server's listener gives it.
+func guarded(c net.Conn) net.Conn { return &conn{Conn: c, idle: time.Minute} }
 
 // memoryConn is a client that sends its next request when the last one has been
 // answered.

@@ -31,33 +31,49 @@ func (unmetered) Ordered(order.Code, time.Duration)             {}
 // router registers routes whose answers are measured under their template, and
 // never under a path, of which there are as many as clients can think of.
 type router struct {
-	app   *fiber.App
-	meter Meter
-	page  func(status int, took time.Duration) // told of every file of the pages
-	none  func(status int, took time.Duration) // told of what is no route
+	app       *fiber.App
+	meter     Meter
+	page      func(status int, took time.Duration) // told of every file of the pages
+	none      func(status int, took time.Duration) // told of what is no route
+	resources []resource                           // in the order of their registration
 }
 
-func newRouter(app *fiber.App, meter Meter) router {
-	return router{app, meter, meter.Route(fiber.MethodGet, "pages"), meter.Route("any", "none")}
+func newRouter(app *fiber.App, meter Meter) *router {
+	return &router{app: app, meter: meter, page: meter.Route(fiber.MethodGet, "pages"), none: meter.Route("any", "none")}
 }
 
 // Get also registers HEAD, which is measured as GET.
-func (r router) Get(path string, h fiber.Handler) {
-	r.app.Get(path, measured(r.meter.Route(fiber.MethodGet, path), h))
-}
-
-// Post registers a POST.
-func (r router) Post(path string, h fiber.Handler) {
-	r.app.Post(path, measured(r.meter.Route(fiber.MethodPost, path), h))
-}
-
-// Put registers a PUT.
-func (r router) Put(path string, h fiber.Handler) {
-	r.app.Put(path, measured(r.meter.Route(fiber.MethodPut, path), h))
+func (r *router) Get(path string, h fiber.Handler) {
+	r.readable(path, r.meter.Route(fiber.MethodGet, path), h)
 }
 
 // Page registers a file of the pages.
-func (r router) Page(path string, h fiber.Handler) { r.app.Get(path, measured(r.page, h)) }
+func (r *router) Page(path string, h fiber.Handler) { r.readable(path, r.page, h) }
+
+func (r *router) readable(path string, report func(int, time.Duration), h fiber.Handler) {
+	r.knows(path, fiber.MethodGet, fiber.MethodHead)
+	r.app.Get(path, measured(report, h))
+}
+
+// Stream registers a GET whose answer has no end, so that there is no HEAD to
+// tell the headers of it, and whatever /orders/:id says to HEAD is not asked.
+func (r *router) Stream(path string, h fiber.Handler) {
+	report := r.meter.Route(fiber.MethodGet, path)
+	r.knows(path, fiber.MethodGet)
+	r.app.Add(fiber.MethodGet, path, measured(report, h))
+	r.app.Head(path, measured(report, func(*fiber.Ctx) error { return fiber.ErrMethodNotAllowed }))
+}
+
+// Post registers a POST.
+func (r *router) Post(path string, h fiber.Handler) { r.writable(fiber.MethodPost, path, h) }
+
+// Put registers a PUT.
+func (r *router) Put(path string, h fiber.Handler) { r.writable(fiber.MethodPut, path, h) }
+
+func (r *router) writable(method, path string, h fiber.Handler) {
+	r.knows(path, method)
+	r.app.Add(method, path, measured(r.meter.Route(method, path), h))
+}
 
 // reportKey is where a request keeps what its answer is reported to.
 type reportKey struct{}

@@ -72,6 +72,16 @@ func TestAnswersAreReportedByRouteOnce(t *testing.T) {
 	}
 }
 
+func TestRequestsThatCannotBeReadAreReported(t *testing.T) {
+	var m tally
+	s := serve(t, newShop(), func(_ *Config, d *Deps) { d.Meter = &m })
+	s.raw("nonsense\r\n\r\n")
+	s.raw("POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: 1000000\r\n\r\n")
+	if got := m.told(); !slices.Equal(got, []string{"any none 400", "any none 413"}) {
+		t.Errorf("reported %q", got)
+	}
+}
+
 func TestPanicIsReportedAsWhatItIsAnsweredWith(t *testing.T) {
 	var m tally
 	shop := newShop()

@@ -2,7 +2,6 @@ package api
 
 import (
 	"crypto/rand"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -38,15 +37,12 @@ func (r requestIDs) append(b []byte, ctx *fasthttp.RequestCtx) []byte {
 // requestID is the id that wrap has given to the request; it lives as long.
 func requestID(ctx *fasthttp.RequestCtx) []byte { return ctx.Response.Header.PeekBytes(xRequestID) }
 
-// drain reads on, for a moment, what a client is still sending of a body that
-// was refused as too large. Closing a connection with unread data resets it,
-// and the client would never see the answer.
-func drain(ctx *fasthttp.RequestCtx, err error) {
-	if !errors.Is(err, fiber.ErrRequestEntityTooLarge) {
-		return
-	}
+// drain reads on, for a moment, what a client is still sending of a request
+// that was refused before its end. Closing a connection with unread data resets
+// it, and the client would never see the answer.
+func drain(ctx *fasthttp.RequestCtx) {
 	const most, patience, quiet = 4 << 20, time.Second, 50 * time.Millisecond
-	conn, buffer, end := ctx.Conn(), make([]byte, 32<<10), time.Now().Add(patience)
+	conn, buffer, end := rawConn(ctx.Conn()), make([]byte, 4<<10), time.Now().Add(patience)
 	for got := 0; got < most && time.Now().Before(end); {
 		_ = conn.SetReadDeadline(time.Now().Add(quiet))
 		n, err := conn.Read(buffer)

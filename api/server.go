@@ -1,16 +1,19 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"net"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/rs/zerolog"
+	"github.com/valyala/fasthttp"
 
 	"order-service/order"
 )
@@ -21,11 +24,13 @@ type Config struct {
 	CORSOrigins    []string // origins of other sites' pages; empty: none
 	JWT            JWTConfig
 	WebhookSecrets []string      // whsec_…; several while rotating
+	IdleTimeout    time.Duration // of a connection, before its first request and between two; 0: as long as a request may take to arrive
 	ShutdownDelay  time.Duration // how long Drain serves on
 	UserRPS        float64       // orders per second and user; 0: off
 	GlobalRPS      float64       // orders per second; 0: off
 	DevLogin       bool          // serve /dev/login
 	Sandbox        bool          // serve /sandbox/pay
+	RequireIfMatch bool          // refuse to replace a product without a precondition
 	Version        string
 	Log            zerolog.Logger
 }
@@ -34,7 +39,6 @@ type Config struct {
 const (
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 10 * time.Second
-	idleTimeout    = 2 * time.Minute
 	requestTimeout = 10 * time.Second
 )
 
@@ -43,7 +47,8 @@ type Server struct {
 	cfg      Config
 	deps     Deps
 	app      *fiber.App
-	router   router // of app, measured
+	router   *router                 // of app, measured
+	cors     fasthttp.RequestHandler // nil: no other origins
 	auth     *authenticator
 	limits   *limiter
 	webhooks webhookVerifier
@@ -64,8 +69,12 @@ type Server struct {
 
 // New returns a server with every route. It fails when a secret, the JWKS URL
 // or an origin cannot be used; an unreachable key server is not a failure.
-func New(cfg Config, deps Deps) (*Server, error) {
-	s := newServer(cfg, deps)
+func New(cfg Config, deps Deps) (s *Server, err error) {
+	if cfg.JWT.hasKeySet() {
+		keys := Check{Name: "token keys", Required: true, Ping: func(ctx context.Context) error { return s.auth.ready(ctx) }}
+		deps.Checks = append(slices.Clone(deps.Checks), keys)
+	}
+	s = newServer(cfg, deps)
 	if err := s.configure(); err != nil {
 		s.cancel()
 		return nil, err
@@ -97,7 +106,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		loopback: newLoopback(),
 		base:     base, cancel: cancel, stopping: make(chan struct{}),
 	}
-	gatherer := &boardGatherer{board: deps.Board, checks: deps.Checks, process: processName(cfg.Version), log: s.outages}
+	gatherer := &boardGatherer{board: deps.Board, line: deps.Line, checks: deps.Checks, process: processName(cfg.Version), log: s.outages}
 	s.board = newBoard(gatherer.point, cfg.Log)
 	s.products = newCached(productsTTL, withTimeout(base, productsTimeout, s.loadProducts))
 	s.ready = newCached(readyTTL, withTimeout(base, checkTimeout, s.checkAll))
@@ -109,7 +118,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		ReadBufferSize:               maxHeaders,
 		ReadTimeout:                  readTimeout,
 		WriteTimeout:                 writeTimeout,
-		IdleTimeout:                  idleTimeout,
+		IdleTimeout:                  cfg.IdleTimeout,
 		ErrorHandler:                 s.handleError,
 		JSONEncoder:                  order.EncodeJSON,
 	})
@@ -139,12 +148,12 @@ func (s *Server) configure() (err error) {
 // Listen binds addr, so that an address in use is an error of the start. Port
 // 0 picks a free one; Addr tells which.
 func (s *Server) Listen(addr string) error {
-	listener, err := net.Listen("tcp", addr)
+	tcp, err := net.Listen("tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
-	s.listener = listener
-	s.loopback.reach(listener.Addr())
+	s.listener = newListener(tcp, cmp.Or(s.cfg.IdleTimeout, readTimeout), s.cfg.Log)
+	s.loopback.reach(tcp.Addr())
 	return nil
 }
 

@@ -39,6 +39,7 @@ func testConfig() Config {
 	return Config{
 		PublicURL: "http://shop.test", JWT: JWTConfig{Secret: testSecret, Issuer: testIssuer},
 		WebhookSecrets: []string{testWebhook}, DevLogin: true, Sandbox: true, Version: "test", Log: zerolog.Nop(),
+		IdleTimeout: time.Minute,
 	}
 }
 
@@ -260,7 +261,7 @@ func TestErrorsOfTheServerItselfAreProblems(t *testing.T) {
 		t.Errorf("Allow is %q", allow)
 	}
 	s.raw("BREW /orders HTTP/1.1\r\nHost: x\r\n\r\n").problem(t, 405, order.CodeMethodNotAllowed)
-	s.raw("GET / HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 9<<10)+"\r\n\r\n").problem(t, 431, codeHeadersTooLarge)
+	s.raw("GET / HTTP/1.1\r\nHost: x\r\nX-Big: "+strings.Repeat("x", 17<<10)+"\r\n\r\n").problem(t, 431, codeHeadersTooLarge)
 	s.raw("nonsense\r\n\r\n").problem(t, 400, codeBadRequest)
 	s.call("POST", "/orders", strings.Repeat("x", 1<<20)).problem(t, 413, order.CodeTooLarge)
 }

@@ -71,10 +71,14 @@ func streamHead(c *fiber.Ctx) []byte {
 
 // rawConn takes the connection out of fasthttp's wrapper, whose Close does
 // nothing, whose Read gives what the client had sent ahead, and which belongs
-// to another connection once the hijack handler has returned.
+// to another connection once the hijack handler has returned; and out of
+// framing's, for what a client sends to its stream is no request.
 func rawConn(wrapper net.Conn) net.Conn {
 	if w, ok := wrapper.(interface{ UnsafeConn() net.Conn }); ok {
-		return w.UnsafeConn()
+		wrapper = w.UnsafeConn()
+	}
+	if c, ok := wrapper.(*conn); ok {
+		return c.Conn
 	}
 	return wrapper
 }

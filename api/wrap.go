@@ -1,13 +1,12 @@
 package api
 
 import (
+	"errors"
 	"fmt"
 	"runtime/debug"
-	"slices"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
@@ -18,22 +17,31 @@ import (
 // routing and also covers what Fiber answers by itself.
 func (s *Server) wrap(next fasthttp.RequestHandler) fasthttp.RequestHandler {
 	verbose := s.cfg.Log.GetLevel() <= zerolog.DebugLevel
-	methods := s.app.Config().RequestMethods
 	return func(ctx *fasthttp.RequestCtx) {
 		s.begin(ctx)
 		defer s.measure(ctx) // after a panic, too
 		defer s.recoverPanic(ctx)
-		if !slices.Contains(methods, utils.UnsafeString(ctx.Method())) {
-			s.fail(ctx, fiber.ErrMethodNotAllowed)
-			return
-		}
-		next(ctx)
+		s.answer(ctx, next)
 		if s.draining.Load() {
 			ctx.SetConnectionClose()
 		}
 		if verbose {
 			s.logAccess(ctx)
 		}
+	}
+}
+
+// answer is wrap without what is done for every request alike.
+func (s *Server) answer(ctx *fasthttp.RequestCtx, next fasthttp.RequestHandler) {
+	s.recognise(ctx)
+	switch {
+	case s.preflight(ctx):
+	case string(ctx.RequestURI()) == "*":
+		ctx.Response.Header.Set(fiber.HeaderAllow, everything)
+		ctx.Response.SetStatusCode(fiber.StatusNoContent)
+	default:
+		respell(ctx)
+		next(ctx)
 	}
 }
 
@@ -86,9 +94,34 @@ func (s *Server) logAccess(ctx *fasthttp.RequestCtx) {
 func (s *Server) handleError(c *fiber.Ctx, err error) error {
 	ctx := c.Context()
 	if len(requestID(ctx)) == 0 {
-		s.begin(ctx)
-		drain(ctx, err)
+		err = s.unread(ctx, err)
+		defer func() { s.router.none(ctx.Response.StatusCode(), 0) }() // it has taken no time of ours
+	}
+	if errors.Is(err, fiber.ErrMethodNotAllowed) {
+		s.notAllowed(c)
+		return nil
 	}
 	s.fail(ctx, err)
 	return nil
+}
+
+// unread begins the answer to a request that could not be read and returns
+// what is wrong with it. Where fasthttp does not even have the headers, framing
+// knows those that the answer depends on.
+func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) error {
+	if conn, ok := ctx.Conn().(*conn); ok {
+		head, h := conn.framing.head, &ctx.Request.Header
+		for name, value := range map[string][]byte{fiber.HeaderOrigin: head.origin, fiber.HeaderXRequestID: head.requestID} {
+			if len(value) > 0 && len(h.Peek(name)) == 0 {
+				h.SetBytesV(name, value)
+			}
+		}
+		if conn.refused != nil {
+			err = conn.refused
+		}
+	}
+	s.begin(ctx)
+	s.preflight(ctx)
+	drain(ctx)
+	return err
 }

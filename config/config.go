@@ -51,7 +51,7 @@ func (s Secret) GoString() string { return s.String() }
 // MarshalText hides the secret from JSON and from structured logs.
 func (s Secret) MarshalText() ([]byte, error) { return []byte(s.String()), nil }
 
-// Off is the ADMIN_ADDR of a process without an admin listener.
+// Off is the ADMIN_ADDR or METRICS_ADDR of a process without that listener.
 const Off = "off"
 
 //go:generate go test -count=1 -run TestReferenceTellsOfEveryVariable . -write
@@ -62,20 +62,23 @@ const Off = "off"
 // is made of them by go generate.
 type Config struct {
 	// The process
-	Role          Role          `env:"ROLE" envDefault:"all"`                     // what the process runs: `api`, `worker` or `all`; `--role` overrides it
-	HTTPAddr      string        `env:"HTTP_ADDR" envDefault:":8080"`              // where the API, or a worker's `/livez` and `/readyz`, are served
-	PublicURL     string        `env:"PUBLIC_URL"`                                // how browsers reach the service; made of `HTTP_ADDR` when empty
-	CORSOrigins   []string      `env:"CORS_ORIGINS" role:"api"`                   // origins of other sites' pages that may call the API
-	AdminAddr     string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`    // where operators find pprof and metrics; `off` is nowhere
-	ShutdownDelay time.Duration `env:"SHUTDOWN_DELAY" envDefault:"1s" role:"api"` // how long an api that was told to stop serves on while `/readyz` sends its balancer elsewhere; at most 8s
-	LogLevel      string        `env:"LOG_LEVEL" envDefault:"info"`               // `trace`, `debug`, `info`, `warn` or `error`
-	LogFormat     string        `env:"LOG_FORMAT" envDefault:"json"`              // `json` or `console`
-	AllowDemo     bool          `env:"ALLOW_DEMO" envDefault:"false"`             // permits `DEV_LOGIN` and `PAYMENT_SANDBOX` on an address that is not loopback
-	DevLogin      bool          `env:"DEV_LOGIN" envDefault:"false" role:"api"`   // `POST /dev/login` gives anyone a token, also ROLE_ADMIN's
+	Role            Role          `env:"ROLE" envDefault:"all"`                                // what the process runs: `api`, `worker` or `all`; `--role` overrides it
+	HTTPAddr        string        `env:"HTTP_ADDR" envDefault:":8080"`                         // where the API, or a worker's `/livez` and `/readyz`, are served
+	HTTPIdleTimeout time.Duration `env:"HTTP_IDLE_TIMEOUT" envDefault:"2m"`                    // how long a connection without a request is kept; longer than your balancer's, or it sends requests into connections that are just being closed
+	PublicURL       string        `env:"PUBLIC_URL"`                                           // how browsers reach the service; made of `HTTP_ADDR` when empty
+	CORSOrigins     []string      `env:"CORS_ORIGINS" role:"api"`                              // origins of other sites' pages that may call the API
+	RequireIfMatch  bool          `env:"ADMIN_REQUIRE_IF_MATCH" envDefault:"false" role:"api"` // replace a product only for a request that says, by `If-Match`, which version it has read
+	AdminAddr       string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`               // where operators find pprof, which shows the memory of the process, and metrics; `off` is nowhere
+	MetricsAddr     string        `env:"METRICS_ADDR" envDefault:"off"`                        // where scrapers find metrics and nothing else, such as `:9091`; `off` is nowhere but on `ADMIN_ADDR`
+	ShutdownDelay   time.Duration `env:"SHUTDOWN_DELAY" envDefault:"1s" role:"api"`            // how long an api that was told to stop serves on while `/readyz` sends its balancer elsewhere; at most 8s
+	LogLevel        string        `env:"LOG_LEVEL" envDefault:"info"`                          // `trace`, `debug`, `info`, `warn` or `error`
+	LogFormat       string        `env:"LOG_FORMAT" envDefault:"json"`                         // `json` or `console`
+	AllowDemo       bool          `env:"ALLOW_DEMO" envDefault:"false"`                        // permits `DEV_LOGIN` and `PAYMENT_SANDBOX` on an address that is not loopback
+	DevLogin        bool          `env:"DEV_LOGIN" envDefault:"false" role:"api"`              // `POST /dev/login` gives anyone a token, also ROLE_ADMIN's
 
 	// Postgres and Redis
-	DatabaseURL Secret `env:"DATABASE_URL"`                                    // libpq URL of the database; always needed
-	RedisURL    Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0"` // `redis://` or `rediss://` (TLS); a Redis Cluster with its other nodes as `addr=host:port` parameters
+	DatabaseURL Secret `env:"DATABASE_URL"`                                    // libpq URL of the database, with its standbys as further hosts; always needed
+	RedisURL    Secret `env:"REDIS_URL" envDefault:"redis://localhost:6379/0"` // `redis://` or `rediss://` (TLS); a Redis Cluster with its other nodes as `addr=host:port` parameters; Sentinels the same way and with `master_name=` (`username=` and `password=` are the master's then)
 
 	// Kafka
 	KafkaBootstrap   []string `env:"KAFKA_BOOTSTRAP" envDefault:"localhost:9092"`                     // brokers, as host:port
@@ -99,12 +102,20 @@ type Config struct {
 	TemporalTLSCert   string `env:"TEMPORAL_TLS_CERT"`                                 // PEM file, for mutual TLS; goes with `TEMPORAL_TLS_KEY`
 	TemporalTLSKey    string `env:"TEMPORAL_TLS_KEY"`                                  // PEM file, for mutual TLS
 	TemporalAPIKey    Secret `env:"TEMPORAL_API_KEY"`                                  // sent with every request; wants TLS
+	WorkerPollers     int    `env:"WORKER_POLLERS" envDefault:"0" role:"worker"`       // polls that wait at Temporal, of each kind, for each process: from 8 up to this, as Temporal asks for them; 0 is 64
+	WorkerTasks       int    `env:"WORKER_TASKS" envDefault:"0" role:"worker"`         // steps of orders worked on at a time, for each process; 0 is 512 for each core
+	WorkerCached      int    `env:"WORKER_CACHED_ORDERS" envDefault:"0" role:"worker"` // orders kept in memory between their steps, 50 KB each at most, for each process; 0 is what an eighth of `GOMEMLIMIT` holds, from 500 to 20000
 
 	// Payments
-	PaymentURL     string        `env:"PAYMENT_URL" role:"worker"`          // the payment provider; needed unless `PAYMENT_SANDBOX`
-	PaymentSandbox bool          `env:"PAYMENT_SANDBOX" envDefault:"false"` // a built-in provider that moves no money, instead of `PAYMENT_URL`
-	WebhookSecrets []Secret      `env:"PAYMENT_WEBHOOK_SECRET"`             // `whsec_` and base64 of 24 random bytes or more; several while rotating; `worker` needs it with the sandbox only
-	PaymentTimeout time.Duration `env:"PAYMENT_TIMEOUT" envDefault:"15m"`   // how long a buyer may take to pay; running orders keep theirs
+	PaymentURL         string        `env:"PAYMENT_URL" role:"worker"`                          // the payment provider; needed unless `PAYMENT_SANDBOX`
+	PaymentAPIKey      Secret        `env:"PAYMENT_API_KEY" role:"worker"`                      // sent to the provider as bearer token; wants an https `PAYMENT_URL`
+	PaymentTLSCA       string        `env:"PAYMENT_TLS_CA" role:"worker"`                       // PEM file of authorities for an https `PAYMENT_URL`; empty trusts the system's
+	PaymentTLSCert     string        `env:"PAYMENT_TLS_CERT" role:"worker"`                     // PEM file, for mutual TLS; goes with `PAYMENT_TLS_KEY`
+	PaymentTLSKey      string        `env:"PAYMENT_TLS_KEY" role:"worker"`                      // PEM file, for mutual TLS
+	PaymentConcurrency int           `env:"PAYMENT_CONCURRENCY" envDefault:"256" role:"worker"` // calls to the provider at a time, for each process; orders wait for their turn
+	PaymentSandbox     bool          `env:"PAYMENT_SANDBOX" envDefault:"false"`                 // a built-in provider that moves no money, instead of `PAYMENT_URL`
+	WebhookSecrets     []Secret      `env:"PAYMENT_WEBHOOK_SECRET"`                             // `whsec_` and base64 of 24 random bytes or more; several while rotating; `worker` needs it with the sandbox only
+	PaymentTimeout     time.Duration `env:"PAYMENT_TIMEOUT" envDefault:"15m"`                   // how long a buyer may take to pay; running orders keep theirs
 
 	// Intake and streams
 	IntakeBudget    time.Duration `env:"INTAKE_BUDGET" envDefault:"20ms" role:"api"`          // an order that would wait longer for a writer is refused at once
@@ -114,8 +125,12 @@ type Config struct {
 	SSEMaxPerUser   int           `env:"SSE_MAX_STREAMS_PER_USER" envDefault:"10" role:"api"` // event streams open at once, for each user and process
 
 	// Tokens
-	JWTSecret   Secret `env:"JWT_SECRET" role:"api"`                               // HS256 key of at least 32 bytes; either this or `JWT_JWKS_URL` is needed
-	JWTJWKSURL  string `env:"JWT_JWKS_URL" role:"api"`                             // where RS256, ES256 or EdDSA keys are found
-	JWTIssuer   string `env:"JWT_ISSUER" envDefault:"limitedcart-auth" role:"api"` // the `iss` that tokens must have
-	JWTAudience string `env:"JWT_AUDIENCE" role:"api"`                             // the `aud` that tokens must have; empty is not checked
+	JWTSecret     Secret `env:"JWT_SECRET" role:"api"`                               // HS256 key of at least 32 bytes
+	JWTJWKSURL    string `env:"JWT_JWKS_URL" role:"api"`                             // where RS256, ES256 or EdDSA keys are found; with neither this nor `JWT_SECRET` the issuer is asked, by OpenID Connect Discovery
+	JWTIssuer     string `env:"JWT_ISSUER" envDefault:"limitedcart-auth" role:"api"` // the `iss` that tokens must have
+	JWTAudience   string `env:"JWT_AUDIENCE" role:"api"`                             // the `aud` that tokens must have; empty is not checked
+	JWTUserClaim  string `env:"JWT_USER_CLAIM" role:"api"`                           // the claim that names the user; when empty `userId`, else `sub`
+	JWTRolesClaim string `env:"JWT_ROLES_CLAIM" envDefault:"roles" role:"api"`       // the claim with the roles, text or a list; dots lead into objects, such as `realm_access.roles`
+	JWTUserRole   string `env:"JWT_USER_ROLE" envDefault:"ROLE_USER" role:"api"`     // what the role of buyers is called; `*` is every token
+	JWTAdminRole  string `env:"JWT_ADMIN_ROLE" envDefault:"ROLE_ADMIN" role:"api"`   // what the role of administrators is called
 }

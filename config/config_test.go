@@ -1,7 +1,9 @@
 package config
 
 import (
+	"cmp"
 	"fmt"
+	"reflect"
 	"strings"
 	"testing"
 	"time"
@@ -47,31 +49,45 @@ func TestDefaultsAreThoseOfTheDocumentation(t *testing.T) {
 
 func TestWrongValueNamesItsVariable(t *testing.T) {
 	for name, values := range map[string][]string{
-		"ROLE":                     {"server"},
-		"DATABASE_URL":             {""},
-		"HTTP_ADDR":                {"8080"},
-		"ADMIN_ADDR":               {"9090"},
-		"PUBLIC_URL":               {"shop.example", "ftp://shop.example"},
-		"SHUTDOWN_DELAY":           {"-1s", "9s", "soon"},
-		"LOG_LEVEL":                {"loud"},
-		"LOG_FORMAT":               {"xml"},
-		"KAFKA_BOOTSTRAP":          {"broker"},
-		"KAFKA_REPLICATION":        {"three"},
-		"KAFKA_SASL_MECHANISM":     {"GSSAPI"},
-		"KAFKA_USERNAME":           {"only-a-name"},
-		"TEMPORAL_TLS_CERT":        {"only-a-cert.pem"},
-		"PAYMENT_URL":              {"", "payments"},
-		"PAYMENT_TIMEOUT":          {"15", "10ms", "-1m"},
-		"PAYMENT_WEBHOOK_SECRET":   {"", "secret", "whsec_!!!", "whsec_QUJD"},
-		"INTAKE_BUDGET":            {"0s"},
-		"RATE_LIMIT_USER_RPS":      {"-1", "many"},
-		"RATE_LIMIT_GLOBAL_RPS":    {"-1"},
-		"SSE_MAX_STREAMS":          {"0"},
-		"SSE_MAX_STREAMS_PER_USER": {"-1"},
-		"JWT_SECRET":               {"", "short"},
-		"JWT_JWKS_URL":             {"both-are-set", "http://auth.internal/keys"},
-		"DEV_LOGIN":                {"true", "perhaps"},
-		"PAYMENT_SANDBOX":          {"true"},
+		"ROLE":                      {"server"},
+		"DATABASE_URL":              {"", "orders", "mysql://db/orders", "postgres://db:port/orders"},
+		"REDIS_URL":                 {"localhost:6379", "http://redis", "redis://", "redis://redis/orders", "redis://redis:port"},
+		"CORS_ORIGINS":              {"shop.example", "https://shop.example/", "https://shop.example/page", "ftp://shop.example", "https://shop.example,,", "*,https://shop.example"},
+		"TEMPORAL_ADDRESS":          {"temporal"},
+		"TEMPORAL_TLS_CA":           {"/nowhere.pem", "config_test.go"},
+		"KAFKA_TLS_CA":              {"/nowhere.pem", "config_test.go"},
+		"KAFKA_TOPIC_ORDER_CREATED": {"orders created", "..", strings.Repeat("x", 246)},
+		"HTTP_ADDR":                 {"8080", ":port", ":65536"},
+		"HTTP_IDLE_TIMEOUT":         {"75", "10ms", "-1m"},
+		"ADMIN_ADDR":                {"9090"},
+		"METRICS_ADDR":              {"9091"},
+		"PUBLIC_URL":                {"shop.example", "ftp://shop.example"},
+		"SHUTDOWN_DELAY":            {"-1s", "9s", "soon"},
+		"LOG_LEVEL":                 {"loud"},
+		"LOG_FORMAT":                {"xml"},
+		"KAFKA_BOOTSTRAP":           {"broker", "broker:9092,", "broker:port"},
+		"KAFKA_REPLICATION":         {"three"},
+		"KAFKA_SASL_MECHANISM":      {"GSSAPI"},
+		"KAFKA_USERNAME":            {"only-a-name"},
+		"TEMPORAL_TLS_CERT":         {"only-a-cert.pem"},
+		"PAYMENT_URL":               {"", "payments"},
+		"WORKER_POLLERS":            {"-1", "some"},
+		"WORKER_TASKS":              {"-1", "1"},
+		"WORKER_CACHED_ORDERS":      {"-1"},
+		"PAYMENT_CONCURRENCY":       {"0", "-1", "many"},
+		"PAYMENT_TLS_CERT":          {"only-a-cert.pem"},
+		"PAYMENT_TIMEOUT":           {"15", "10ms", "-1m"},
+		"PAYMENT_WEBHOOK_SECRET":    {"", "secret", "whsec_!!!", "whsec_QUJD"},
+		"INTAKE_BUDGET":             {"0s"},
+		"RATE_LIMIT_USER_RPS":       {"-1", "many", "Inf", "NaN"},
+		"RATE_LIMIT_GLOBAL_RPS":     {"-1"},
+		"SSE_MAX_STREAMS":           {"0"},
+		"SSE_MAX_STREAMS_PER_USER":  {"-1"},
+		"JWT_SECRET":                {"", "short"},
+		"JWT_JWKS_URL":              {"both-are-set", "http://auth.internal/keys"},
+		"JWT_ADMIN_ROLE":            {"*", "ROLE_USER"},
+		"DEV_LOGIN":                 {"true", "perhaps"},
+		"PAYMENT_SANDBOX":           {"true"},
 	} {
 		for _, value := range values {
 			t.Run(name+"="+value, func(t *testing.T) {
@@ -80,6 +96,39 @@ func TestWrongValueNamesItsVariable(t *testing.T) {
 					t.Fatalf("got %v, want a problem that names %s", err, name)
 				}
 			})
+		}
+	}
+}
+
+func TestWhiteSpaceAtAnEndOfAValueStopsTheStart(t *testing.T) {
+	good := valid()
+	for field := range reflect.TypeFor[Config]().Fields() {
+		name := field.Tag.Get("env")
+		value := cmp.Or(good[name], field.Tag.Get("envDefault"), "x")
+		values := []string{value + "\n", " " + value, value + "\t", value + "\r\n", "\u00a0" + value, " "}
+		if field.Type.Kind() == reflect.Slice {
+			values = append(values, value+", "+value, value+" ,"+value)
+		}
+		for _, given := range values {
+			_, err := load(t, map[string]string{name: given})
+			if err == nil || !strings.Contains(err.Error(), name+" has white space") {
+				t.Errorf("%s=%q: %v", name, given, err)
+			}
+		}
+	}
+}
+
+func TestWhiteSpaceIsTheOnlyProblemOfAValueThatIsGoodWithoutIt(t *testing.T) {
+	_, err := load(t, map[string]string{"JWT_SECRET": strings.Repeat("s", 32) + "\n", "PAYMENT_TIMEOUT": " 15m"})
+	if n := strings.Count(fmt.Sprint(err), "\n") + 1; n != 2 || strings.Contains(fmt.Sprint(err), "sss") {
+		t.Fatalf("got %d problems, want 2:\n%v", n, err)
+	}
+}
+
+func TestOriginsOfEveryFormAreTaken(t *testing.T) {
+	for _, origins := range []string{"", "*", "https://shop.example", "http://localhost:3000,https://*.shop.example"} {
+		if _, err := load(t, map[string]string{"CORS_ORIGINS": origins}); err != nil {
+			t.Errorf("%s: %v", origins, err)
 		}
 	}
 }
@@ -130,5 +179,17 @@ func TestSecretsAreNeverPrinted(t *testing.T) {
 		if strings.Contains(printed, "hunter2") || strings.Contains(printed, strings.Repeat("s", 32)) {
 			t.Fatalf("a secret was printed: %s", printed)
 		}
+	}
+}
+
+func TestAnIssuerThatIsAURLIsAskedForItsKeys(t *testing.T) {
+	for issuer, want := range map[string]bool{"https://login.example/realms/shop": true, "limitedcart-auth": false} {
+		cfg, err := load(t, map[string]string{"JWT_SECRET": "", "JWT_ISSUER": issuer})
+		if (err == nil) != want || cfg.DiscoversKeys() != want {
+			t.Errorf("%s: discovers keys %v, %v", issuer, cfg.DiscoversKeys(), err)
+		}
+	}
+	if cfg, _ := load(t, map[string]string{"JWT_ISSUER": "https://login.example"}); cfg.DiscoversKeys() {
+		t.Error("the issuer is asked though there is a secret")
 	}
 }

@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
 	"reflect"
 	"strings"
 
@@ -26,9 +25,12 @@ func Load(environ []string, role string) (Config, error) {
 		values["ROLE"] = role
 	}
 	var c Config
-	problems := parse(&c, values)
-	if c.DatabaseURL == "" {
+	problems := append(trim(values), parse(&c, values)...)
+	switch {
+	case c.DatabaseURL == "":
 		problems = append(problems, "DATABASE_URL is missing: the libpq URL of the Postgres database")
+	case !databaseURL(c.DatabaseURL):
+		problems = append(problems, "DATABASE_URL must be a libpq URL, postgres://user:password@host:port/database")
 	}
 	if len(problems) > 0 {
 		return Config{}, problems
@@ -88,9 +90,4 @@ func loopback(addr string) bool {
 	}
 	ip := net.ParseIP(host)
 	return host == "localhost" || ip != nil && ip.IsLoopback()
-}
-
-func httpURL(s string) bool {
-	u, err := url.Parse(s)
-	return err == nil && (u.Scheme == "http" || u.Scheme == "https") && u.Host != ""
 }

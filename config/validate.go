@@ -2,7 +2,7 @@ package config
 
 import (
 	"encoding/base64"
-	"net"
+	"math"
 	"slices"
 	"strings"
 	"time"
@@ -33,6 +33,7 @@ func (k *checks) require(ok bool, problem string) {
 func (c Config) Validate() error {
 	var k checks
 	c.checkCommon(&k)
+	c.checkBackends(&k)
 	c.checkPayment(&k)
 	if c.Role.API() {
 		c.checkAPI(&k)
@@ -46,25 +47,45 @@ func (c Config) Validate() error {
 
 func (c Config) checkCommon(k *checks) {
 	k.require(address(c.HTTPAddr), "HTTP_ADDR must be host:port or :port")
+	k.require(c.HTTPIdleTimeout >= time.Second, "HTTP_IDLE_TIMEOUT must be at least 1s")
 	k.require(c.AdminAddr == Off || address(c.AdminAddr), "ADMIN_ADDR must be host:port, :port, or off")
+	k.require(c.MetricsAddr == Off || address(c.MetricsAddr), "METRICS_ADDR must be host:port, :port, or off")
 	k.require(httpURL(c.PublicURL), "PUBLIC_URL must be an http or https URL")
 	_, err := zerolog.ParseLevel(c.LogLevel)
 	k.require(err == nil, "LOG_LEVEL must be trace, debug, info, warn or error")
 	k.require(c.LogFormat == "json" || c.LogFormat == "console", "LOG_FORMAT must be json or console")
-	k.require(len(c.KafkaBootstrap) > 0 && !slices.ContainsFunc(c.KafkaBootstrap, func(a string) bool { return !address(a) }),
-		"KAFKA_BOOTSTRAP must be host:port, several separated by commas")
+}
+
+// checkBackends judges what every role dials.
+func (c Config) checkBackends(k *checks) {
+	k.require(redisURL(c.RedisURL), "REDIS_URL must be redis:// or rediss:// with host, port and the number of a database")
+	k.require(len(c.KafkaBootstrap) > 0 && every(c.KafkaBootstrap, address), "KAFKA_BOOTSTRAP must be host:port, several separated by commas")
 	k.require(slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, c.KafkaSASL),
 		"KAFKA_SASL_MECHANISM must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
 	k.require((c.KafkaSASL == "") == (c.KafkaUsername == ""), "KAFKA_USERNAME and KAFKA_SASL_MECHANISM go together")
+	k.require(c.WorkerPollers >= 0, "WORKER_POLLERS must not be negative")
+	k.require(c.WorkerTasks == 0 || c.WorkerTasks >= 2, "WORKER_TASKS must be at least 2, or 0")
+	k.require(c.WorkerCached >= 0, "WORKER_CACHED_ORDERS must not be negative")
 	k.require((c.TemporalTLSCert == "") == (c.TemporalTLSKey == ""), "TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY go together")
+	k.require(address(c.TemporalAddress), "TEMPORAL_ADDRESS must be host:port")
+	k.require(topic(c.TopicReservation), "KAFKA_TOPIC_ORDER_RESERVATIONS must be letters, digits, '.', '_' or '-', at most 245")
+	k.require(topic(c.TopicCreated), "KAFKA_TOPIC_ORDER_CREATED must be letters, digits, '.', '_' or '-', at most 245")
+	k.require(topic(c.TopicProgress), "KAFKA_TOPIC_ORDER_PROGRESS must be letters, digits, '.', '_' or '-', at most 245")
+	k.require(authorities(c.KafkaTLSCA), "KAFKA_TLS_CA must be a PEM file with certificates")
+	k.require(authorities(c.TemporalTLSCA), "TEMPORAL_TLS_CA must be a PEM file with certificates")
+	k.require(keyPair(c.TemporalTLSCert, c.TemporalTLSKey), "TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be PEM files of a certificate and its key")
 }
 
 func (c Config) checkPayment(k *checks) {
 	k.require(c.PaymentTimeout >= time.Second, "PAYMENT_TIMEOUT must be at least 1s")
 	if c.Role.Worker() {
 		k.require(c.PaymentSandbox || httpURL(c.PaymentURL), "PAYMENT_URL must be the http or https URL of the payment provider (or set PAYMENT_SANDBOX=true)")
+		k.require(authorities(c.PaymentTLSCA), "PAYMENT_TLS_CA must be a PEM file with certificates")
+		k.require(keyPair(c.PaymentTLSCert, c.PaymentTLSKey), "PAYMENT_TLS_CERT and PAYMENT_TLS_KEY must be PEM files of a certificate and its key")
 	}
 	k.require(!c.PaymentSandbox || c.PaymentURL == "", "PAYMENT_URL and PAYMENT_SANDBOX=true exclude each other")
+	k.require(c.PaymentConcurrency > 0, "PAYMENT_CONCURRENCY must be more than 0")
+	k.require((c.PaymentTLSCert == "") == (c.PaymentTLSKey == ""), "PAYMENT_TLS_CERT and PAYMENT_TLS_KEY go together")
 	if c.Role.API() || c.PaymentSandbox {
 		k.require(len(c.WebhookSecrets) > 0, "PAYMENT_WEBHOOK_SECRET is missing: whsec_ and the base64 of at least 24 random bytes")
 	}
@@ -74,15 +95,19 @@ func (c Config) checkPayment(k *checks) {
 }
 
 func (c Config) checkAPI(k *checks) {
-	k.require(c.JWTSecret != "" || c.JWTJWKSURL != "", "JWT_SECRET or JWT_JWKS_URL is missing: one must say how tokens are checked")
+	k.require(c.JWTSecret != "" || c.JWTJWKSURL != "" || c.DiscoversKeys(), "JWT_SECRET or JWT_JWKS_URL is missing, and JWT_ISSUER is no URL: one must say how tokens are checked")
 	k.require(c.JWTSecret == "" || c.JWTJWKSURL == "", "JWT_SECRET and JWT_JWKS_URL exclude each other: the algorithm is pinned")
 	k.require(c.JWTSecret == "" || len(c.JWTSecret) >= minJWTSecret, "JWT_SECRET must be at least 32 bytes")
 	k.require(c.JWTJWKSURL == "" || httpURL(c.JWTJWKSURL), "JWT_JWKS_URL must be an http or https URL")
+	k.require(every(c.CORSOrigins, origin), "CORS_ORIGINS must be scheme://host or scheme://host:port, several separated by commas, or * alone")
+	k.require(len(c.CORSOrigins) < 2 || !slices.Contains(c.CORSOrigins, "*"), "CORS_ORIGINS must be * alone, or have no *")
 	k.require(c.JWTIssuer != "", "JWT_ISSUER must not be empty")
+	k.require(c.JWTAdminRole != "*", "JWT_ADMIN_ROLE must not be *: every token would be an administrator's")
+	k.require(c.JWTUserRole != c.JWTAdminRole, "JWT_USER_ROLE and JWT_ADMIN_ROLE must differ")
 	k.require(c.ShutdownDelay >= 0 && c.ShutdownDelay <= maxShutdownDelay, "SHUTDOWN_DELAY must be from 0s to 8s")
 	k.require(c.IntakeBudget > 0, "INTAKE_BUDGET must be more than 0")
-	k.require(c.RateLimitUser >= 0, "RATE_LIMIT_USER_RPS must not be negative")
-	k.require(c.RateLimitGlobal >= 0, "RATE_LIMIT_GLOBAL_RPS must not be negative")
+	k.require(limit(c.RateLimitUser), "RATE_LIMIT_USER_RPS must be a number that is not negative")
+	k.require(limit(c.RateLimitGlobal), "RATE_LIMIT_GLOBAL_RPS must be a number that is not negative")
 	k.require(c.SSEMaxStreams > 0, "SSE_MAX_STREAMS must be more than 0")
 	k.require(c.SSEMaxPerUser > 0, "SSE_MAX_STREAMS_PER_USER must be more than 0")
 }
@@ -93,12 +118,19 @@ func (c Config) checkDemo(k *checks) {
 	k.require(!c.DevLogin || private, "DEV_LOGIN=true gives anyone a token: it needs a loopback HTTP_ADDR or ALLOW_DEMO=true")
 	k.require(!c.PaymentSandbox || private, "PAYMENT_SANDBOX=true gives goods away: it needs a loopback HTTP_ADDR or ALLOW_DEMO=true")
 	k.require(!c.DevLogin || c.JWTSecret != "", "DEV_LOGIN=true needs JWT_SECRET to sign its tokens")
+	k.require(!c.DevLogin || c.plainTokens(), "DEV_LOGIN=true signs tokens with userId, roles, ROLE_USER and ROLE_ADMIN: leave JWT_USER_CLAIM, JWT_ROLES_CLAIM, JWT_USER_ROLE and JWT_ADMIN_ROLE as they are")
 }
 
-func address(s string) bool {
-	_, port, err := net.SplitHostPort(s)
-	return err == nil && port != ""
+// DiscoversKeys reports whether the issuer is asked where its keys are.
+func (c Config) DiscoversKeys() bool {
+	return c.JWTSecret == "" && c.JWTJWKSURL == "" && httpURL(c.JWTIssuer)
 }
+
+func (c Config) plainTokens() bool {
+	return c.JWTUserClaim == "" && c.JWTRolesClaim == "roles" && c.JWTUserRole == "ROLE_USER" && c.JWTAdminRole == "ROLE_ADMIN"
+}
+
+func limit(perSecond float64) bool { return perSecond >= 0 && perSecond <= math.MaxInt32 }
 
 func webhookSecret(s Secret) bool {
 	encoded, found := strings.CutPrefix(string(s), "whsec_")
