@@ -27,14 +27,19 @@ func (s *Server) adminProduct(c *fiber.Ctx) error {
 	return s.administer(c, s.deps.Products.Product)
 }
 
-// putProduct answers PUT /admin/products/:id, which creates or replaces.
+// putProduct answers PUT /admin/products/:id, which creates or replaces, under
+// the condition that the request sets.
 func (s *Server) putProduct(c *fiber.Ctx) error {
 	return s.administer(c, func(ctx context.Context, id string) (order.Product, error) {
 		p, err := readProduct(c, id)
 		if err != nil {
 			return p, err
 		}
-		p, err = s.deps.Products.PutProduct(ctx, p)
+		when := preconditionOf(c)
+		if s.cfg.RequireIfMatch && !when.given() {
+			return p, order.Errorf(codePreconditionRequired, "Send the ETag that you have read as If-Match, or If-None-Match: * to create the product.")
+		}
+		p, err = s.deps.Products.PutProduct(ctx, p, when.allows)
 		return p, s.published(ctx, id, err)
 	})
 }
@@ -83,7 +88,7 @@ func validRestock(quantity int64) error {
 }
 
 // administer lets an administrator do what do does with the product of the
-// path, and answers with the product. The id is a copy.
+// path, and answers with the product and its entity tag. The id is a copy.
 func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string) (order.Product, error)) error {
 	if _, err := s.caller(c, roleAdmin); err != nil {
 		return err
@@ -94,6 +99,7 @@ func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string
 	if err != nil {
 		return err
 	}
+	c.Response().Header.SetBytesK(eTag, productTag(&p))
 	view := adminView{PerUserLimit: p.PerUserLimit, Ledger: ledgerView(p.Ledger)}
 	buyers := []order.Product{p}
 	s.atGate(ctx, buyers)

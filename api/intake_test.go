@@ -169,18 +169,25 @@ func TestFailedInsertDropsTheHoldUnlessTheOrderMayExist(t *testing.T) {
 		holds int
 		code  order.Code
 	}{
-		"refused":     {order.Errorf(order.CodeOverloaded, "The queue is full."), 0, order.CodeOverloaded},
-		"withdrawn":   {errors.New("withdrawn"), 0, order.CodeUnavailable},
-		"unknown":     {fmt.Errorf("commit: %w", order.ErrOutcomeUnknown), 1, order.CodeUnavailable},
-		"unavailable": {order.Wrap(order.ErrOutcomeUnknown, order.CodeUnavailable, "Gone."), 1, order.CodeUnavailable},
+		"refused":   {order.Errorf(order.CodeOverloaded, "The queue is full."), 0, order.CodeOverloaded},
+		"withdrawn": {errors.New("withdrawn"), 0, order.CodeUnavailable},
+		"unknown":   {fmt.Errorf("commit: %w", order.ErrOutcomeUnknown), 1, order.CodeOutcomeUnknown},
+		"away":      {order.Wrap(order.ErrOutcomeUnknown, order.CodeOutcomeUnknown, "Gone."), 1, order.CodeOutcomeUnknown},
 	} {
 		t.Run(name, func(t *testing.T) {
 			shop := newShop()
 			shop.insertErr = c.err
 			s := serve(t, shop)
-			s.as("ann", "POST", "/orders", lamp).problem(t, 503, c.code)
+			p := s.as("ann", "POST", "/orders", lamp).problem(t, 503, c.code)
 			if len(shop.holds) != c.holds {
 				t.Errorf("%d holds, want %d", len(shop.holds), c.holds)
+			}
+			if unknown := c.code == order.CodeOutcomeUnknown; strings.Contains(p.Detail, "GET /orders") != unknown || strings.Contains(p.Detail, "same Idempotency-Key") {
+				t.Errorf("told %q", p.Detail)
+			}
+			p = s.keyed(lamp, "abc").problem(t, 503, c.code)
+			if unknown := c.code == order.CodeOutcomeUnknown; strings.Contains(p.Detail, "same Idempotency-Key") != unknown {
+				t.Errorf("with a key, told %q", p.Detail)
 			}
 		})
 	}
@@ -256,6 +263,39 @@ func TestSameKeyWithAnotherBodyIsAMismatch(t *testing.T) {
 			}
 		})
 	}
+}
+
+// After an hour, or a flush, the gate meets a key as if for the first time, and
+// then remembers it with whatever body it came with.
+func TestAKeyStaysItsOrdersAfterAnotherBodyWasRefused(t *testing.T) {
+	for name, gateErr := range map[string]error{
+		"by the store": nil,
+		"by the gate":  order.Errorf(order.CodeSoldOut, "No."),
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop := newShop()
+			s := serve(t, shop)
+			first := orderIDOf(t, s.keyed(lamp, "abc"))
+			clear(shop.gateKeys)
+			shop.gateErr = gateErr
+			for range 2 {
+				s.keyed(`{"productId":"lamp","quantity":3}`, "abc").problem(t, 422, order.CodeIdempotencyMismatch)
+				if again := orderIDOf(t, s.keyed(lamp, "abc")); again != first {
+					t.Errorf("first %s, then %s", first, again)
+				}
+			}
+			if len(shop.orders) != 1 || len(shop.holds) != 1 {
+				t.Errorf("%d orders, %d holds", len(shop.orders), len(shop.holds))
+			}
+		})
+	}
+}
+
+func TestAFreshKeyIsNotLookedUp(t *testing.T) {
+	shop := newShop()
+	shop.lookupErr = errors.New("asked the database")
+	s := serve(t, shop)
+	s.keyed(lamp, "abc").ok(t)
 }
 
 func TestKeyIsTheUsersOwn(t *testing.T) {

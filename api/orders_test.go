@@ -2,6 +2,8 @@ package api
 
 import (
 	"errors"
+	"maps"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,25 @@ func TestForeignUnknownAndMalformedIDsAreNotFound(t *testing.T) {
 	s.as("admin", "GET", "/orders/"+foreign+"/events", "").problem(t, 404, order.CodeOrderNotFound)
 	if calls := shop.seenCalls(); len(calls) != 0 || shop.streams() != 0 {
 		t.Errorf("calls %v, %d streams", calls, shop.streams())
+	}
+}
+
+// Whoever guesses ids must not learn which of them are orders.
+func TestSomeoneElsesOrderLooksToTheByteLikeNone(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	foreign, unknown := shop.put("ann", order.Pending).ID.String(), uuid.NewString()
+	for _, request := range []struct{ method, path string }{
+		{"GET", ""}, {"GET", "?wait=1s"}, {"HEAD", ""}, {"GET", "/timeline"}, {"GET", "/events"}, {"POST", "/cancel"},
+	} {
+		var answers [2]answer
+		for i, id := range []string{foreign, unknown} {
+			answers[i] = s.as("bob", request.method, "/orders/"+id+request.path, "", "X-Request-Id", "same", "If-None-Match", `"1"`)
+			answers[i].Header.Del("Date")
+		}
+		if a, b := answers[0], answers[1]; a.StatusCode != 404 || b.StatusCode != 404 || string(a.body) != string(b.body) || !maps.EqualFunc(a.Header, b.Header, slices.Equal) {
+			t.Errorf("%s %s:\n%d %v %s\n%d %v %s", request.method, request.path, a.StatusCode, a.Header, a.body, b.StatusCode, b.Header, b.body)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"cmp"
 	"crypto/sha256"
 	"embed"
@@ -10,6 +11,8 @@ import (
 	"path"
 
 	"github.com/gofiber/fiber/v2"
+
+	"order-service/order"
 )
 
 //go:embed web openapi.yaml
@@ -26,6 +29,7 @@ const pagePolicy = "default-src 'none'; script-src 'self'; style-src 'self'; img
 func (s *Server) pages() {
 	s.asset("/", "web/index.html", "text/html; charset=utf-8")
 	s.asset("/style.css", "web/style.css", "text/css; charset=utf-8")
+	s.embed("/money.js", "text/javascript; charset=utf-8", moneyScript())
 	s.asset("/icon.svg", "web/icon.svg", "image/svg+xml")
 	s.asset("/openapi.yaml", "openapi.yaml", "application/yaml")
 	s.asset("/board", "web/board.html", "text/html; charset=utf-8")
@@ -49,10 +53,23 @@ func (s *Server) folder(name string) {
 	}
 }
 
-// asset serves an embedded file. Browsers ask each time and mostly get a 304,
-// so a new version shows at once.
+// asset serves an embedded file.
 func (s *Server) asset(route, name, contentType string) {
-	content, tag := embedded(name)
+	content, _ := embedded(name)
+	s.embed(route, contentType, content)
+}
+
+// moneyScript is web/money.js with the service's table of exponents in it.
+func moneyScript() []byte {
+	script, _ := embedded("web/money.js")
+	table, _ := order.EncodeJSON(order.Exponents()) // a map of numbers always marshals
+	return bytes.Replace(script, []byte("{ /* order.Exponents */ }"), table, 1)
+}
+
+// embed serves content. Browsers ask each time and mostly get a 304, so a new
+// version shows at once.
+func (s *Server) embed(route, contentType string, content []byte) {
+	tag := contentTag(content)
 	s.router.Page(route, func(c *fiber.Ctx) error {
 		c.Set(fiber.HeaderETag, tag)
 		c.Set(fiber.HeaderCacheControl, "no-cache")
@@ -71,8 +88,13 @@ func embedded(name string) (content []byte, tag string) {
 	if err != nil {
 		panic(fmt.Sprintf("%s is not embedded: %v", path.Base(name), err)) // a mistake of the build
 	}
+	return content, contentTag(content)
+}
+
+// contentTag is a strong entity tag of content.
+func contentTag(content []byte) string {
 	sum := sha256.Sum256(content)
-	return content, `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
+	return `"` + base64.RawURLEncoding.EncodeToString(sum[:12]) + `"`
 }
 
 func renderSandbox(c *fiber.Ctx, view sandboxView) error {

@@ -20,6 +20,9 @@ const (
 	codeBadRequest      order.Code = "bad-request"
 	codeRequestTimeout  order.Code = "request-timeout"
 	codeHeadersTooLarge order.Code = "headers-too-large"
+
+	codePreconditionFailed   order.Code = "precondition-failed"
+	codePreconditionRequired order.Code = "precondition-required"
 )
 
 // kind is what every problem with one code has in common.
@@ -48,18 +51,21 @@ var kinds = map[order.Code]kind{
 	order.CodeAmountMismatch:       {http.StatusConflict, "Amount mismatch"},
 	order.CodeStockBelowSold:       {http.StatusConflict, "Stock below what is sold"},
 	order.CodeConflict:             {http.StatusConflict, "Conflict"},
+	codePreconditionFailed:         {http.StatusPreconditionFailed, "Changed meanwhile"},
 	order.CodeTooLarge:             {http.StatusRequestEntityTooLarge, "Request too large"},
 	order.CodeUnsupportedMediaType: {http.StatusUnsupportedMediaType, "Unsupported media type"},
 	order.CodeValidation:           {http.StatusUnprocessableEntity, "Validation failed"},
 	order.CodePriceUnavailable:     {http.StatusUnprocessableEntity, "Price unavailable"},
 	order.CodeSaleClosed:           {http.StatusUnprocessableEntity, "Sale closed"},
 	order.CodeIdempotencyMismatch:  {http.StatusUnprocessableEntity, "Idempotency key reused"},
+	codePreconditionRequired:       {http.StatusPreconditionRequired, "Precondition required"},
 	order.CodeRateLimited:          {http.StatusTooManyRequests, "Rate limit exceeded"},
 	order.CodeTooManyStreams:       {http.StatusTooManyRequests, "Too many streams"},
 	codeHeadersTooLarge:            {http.StatusRequestHeaderFieldsTooLarge, "Headers too large"},
 	order.CodeInternal:             {http.StatusInternalServerError, "Internal error"},
 	order.CodeOverloaded:           {http.StatusServiceUnavailable, "Overloaded"},
 	order.CodeUnavailable:          {http.StatusServiceUnavailable, "Temporarily unavailable"},
+	order.CodeOutcomeUnknown:       {http.StatusServiceUnavailable, "Outcome unknown"},
 }
 
 // appendProblem appends RFC 9457's problem details. The code repeats the end of

@@ -3,7 +3,6 @@ package api
 import (
 	"bytes"
 	"context"
-	"fmt"
 	"io"
 	"net"
 	"net/http"
@@ -11,7 +10,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"golang.org/x/text/currency"
 
 	"order-service/order"
 )
@@ -49,10 +47,10 @@ func (s *Server) sandboxPay(c *fiber.Ctx) error {
 	switch choice := view.Link.Get("choice"); choice {
 	case "pay":
 		view.Title, view.Outcome = "Thank you!", view.Amount+" paid, in play money. The shop has been told of your payment."
-		err = s.tell(ctx, p, "payment-success", fiber.Map{"paymentId": p.ID, "amount": p.Money.Amount, "currency": p.Money.Currency})
+		err = s.tell(ctx, p, paymentSucceeded, fiber.Map{"paymentId": p.ID, "amount": p.Money.Amount, "currency": p.Money.Currency})
 	case "decline":
 		view.Title, view.Outcome, view.Failed = "Payment declined", "The shop has been told. It puts the units back on sale.", true
-		err = s.tell(ctx, p, "payment-failure", fiber.Map{"paymentId": p.ID, "reason": "declined in the sandbox"})
+		err = s.tell(ctx, p, paymentFailed, fiber.Map{"paymentId": p.ID, "reason": "declined in the sandbox"})
 	default:
 		err = order.Invalid("choice", "must be pay or decline")
 	}
@@ -89,25 +87,12 @@ func (s *Server) sandboxLink(query string) (sandboxView, order.Payment, error) {
 	}
 	p, err := s.deps.Sandbox.Verify(link)
 	id := p.OrderID.String()
-	return sandboxView{OrderID: id, Amount: majorUnits(p.Money), Link: link, Shop: "/?order=" + id}, p, err
-}
-
-// majorUnits writes an amount in major units: 4999 EUR is "49.99 EUR".
-func majorUnits(m order.Money) string {
-	unit, err := currency.ParseISO(m.Currency)
-	if err != nil {
-		return fmt.Sprintf("%d %s (minor units)", m.Amount, m.Currency)
-	}
-	digits, _ := currency.Standard.Rounding(unit)
-	text := fmt.Sprintf("%0*d", digits+1, m.Amount)
-	if digits > 0 {
-		text = text[:len(text)-digits] + "." + text[len(text)-digits:]
-	}
-	return text + " " + m.Currency
+	return sandboxView{OrderID: id, Amount: p.Money.String(), Link: link, Shop: "/?order=" + id}, p, err
 }
 
 // tell sends a webhook. A refusal by the service is CodeConflict.
 func (s *Server) tell(ctx context.Context, p order.Payment, event string, payload fiber.Map) error {
+	payload["type"], payload["orderId"] = event, p.OrderID
 	body, err := order.EncodeJSON(payload)
 	if err != nil {
 		return err

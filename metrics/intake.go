@@ -24,7 +24,7 @@ var refusals = []order.Code{
 	order.CodeMalformedJSON, order.CodeUnauthenticated, order.CodeForbidden, order.CodeSoldOut, order.CodePriceChanged,
 	order.CodePurchaseLimit, order.CodeTooLarge, order.CodeUnsupportedMediaType, order.CodeValidation,
 	order.CodePriceUnavailable, order.CodeSaleClosed, order.CodeIdempotencyMismatch, order.CodeRateLimited,
-	order.CodeOverloaded, order.CodeUnavailable, order.CodeInternal,
+	order.CodeOverloaded, order.CodeUnavailable, order.CodeOutcomeUnknown, order.CodeInternal,
 }
 
 // gateRefusals are those that come from the gate.

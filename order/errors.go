@@ -10,7 +10,36 @@ import (
 // codes to HTTP statuses, saga to retry or not; nothing else decides by error.
 type Code string
 
-// The codes, as they stand in problem+json.
+// The codes, as they stand in problem+json, and the situations behind them.
+// "again" marks those that may pass with time (see Permanent).
+//
+//	the request cannot be read
+//	  the body is not one JSON object                                malformed-json
+//	  the body is too large, or not JSON, or compressed              too-large, unsupported-media-type
+//	  there is nothing at the path, or not by this method            not-found, method-not-allowed
+//	  a field, parameter or key is wrong, or the amount too large    validation, with Fields
+//	  no token, or none that counts; one without the role            unauthenticated; forbidden
+//	the order is refused, and nothing is held
+//	  fewer units are free, or the buyer has enough                  sold-out, purchase-limit
+//	  the price is another; the sale has not begun or is over        price-changed; sale-closed
+//	  the gate has no such product, or was emptied                   price-unavailable, again
+//	  the key belongs to another body                                idempotency-mismatch
+//	  the buyer, or everybody, is too fast                           rate-limited, again
+//	  too many wait already                                          overloaded, again
+//	an order or product is asked for or changed
+//	  it is not there, or, of an order, someone else's               order-not-found, product-not-found
+//	  it has ended                                                   not-cancellable
+//	  its status is not where the move starts; the workflow has
+//	  ended; the payment id is another order's                       conflict
+//	  the stock would not cover what is sold                         stock-below-sold
+//	a provider reports
+//	  the signature, the sandbox's link too, is wrong or old         bad-signature
+//	  the payment is not what the order costs                        amount-mismatch
+//	the service cannot
+//	  a backend is away                                              unavailable, again
+//	  a write was sent and no answer came: it may have been done     outcome-unknown, again
+//	  no stream is left                                              too-many-streams, again
+//	  anything else                                                  internal, again
 const (
 	CodeMalformedJSON        Code = "malformed-json"
 	CodeUnauthenticated      Code = "unauthenticated"
@@ -27,6 +56,7 @@ const (
 	CodeRateLimited          Code = "rate-limited"
 	CodeOverloaded           Code = "overloaded"
 	CodeUnavailable          Code = "unavailable"
+	CodeOutcomeUnknown       Code = "outcome-unknown" // with ErrOutcomeUnknown as a cause
 	CodeOrderNotFound        Code = "order-not-found"
 	CodeProductNotFound      Code = "product-not-found"
 	CodeNotFound             Code = "not-found"
@@ -102,7 +132,7 @@ func CodeOf(err error) Code {
 // the request itself is wrong. Errors without a code may pass with time.
 func Permanent(err error) bool {
 	switch CodeOf(err) {
-	case "", CodeInternal, CodeUnavailable, CodeOverloaded, CodeRateLimited, CodeTooManyStreams, CodePriceUnavailable:
+	case "", CodeInternal, CodeUnavailable, CodeOutcomeUnknown, CodeOverloaded, CodeRateLimited, CodeTooManyStreams, CodePriceUnavailable:
 		return false
 	}
 	return true

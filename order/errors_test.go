@@ -45,6 +45,7 @@ func TestCodeAndPermanenceOfErrors(t *testing.T) {
 		"plain":       {io.EOF, order.CodeInternal, false},
 		"cancelled":   {context.Canceled, order.CodeInternal, false},
 		"unavailable": {order.Wrap(io.EOF, order.CodeUnavailable, "Away."), order.CodeUnavailable, false},
+		"unknown":     {order.Wrap(order.ErrOutcomeUnknown, order.CodeOutcomeUnknown, "Perhaps."), order.CodeOutcomeUnknown, false},
 		"overloaded":  {order.Errorf(order.CodeOverloaded, "Busy."), order.CodeOverloaded, false},
 		"limited":     {order.Errorf(order.CodeRateLimited, "Slow down."), order.CodeRateLimited, false},
 		"streams":     {order.Errorf(order.CodeTooManyStreams, "Full."), order.CodeTooManyStreams, false},

@@ -1,6 +1,9 @@
 package order
 
-import "time"
+import (
+	"fmt"
+	"time"
+)
 
 // SaleState is what a buyer can do with a product now.
 type SaleState string
@@ -56,10 +59,12 @@ func (p Product) Validate() error {
 	}
 	check(ValidProductID(p.ID), "productId", "must be 1 to 64 letters, digits, '.', '_' or '-'")
 	check(p.Name != "" && len(p.Name) <= 200, "name", "must be 1 to 200 bytes")
-	check(p.UnitPrice >= 0 && p.UnitPrice <= MaxAmount, "unitPrice", "must be from 0 to 10^15 minor units")
+	check(p.UnitPrice >= 0 && p.UnitPrice <= MaxPrice, "unitPrice", fmt.Sprintf("must be from 0 to %d minor units", MaxPrice))
 	check(ValidCurrency(p.Currency), "currency", "must be an ISO 4217 code such as EUR")
 	check(p.Ledger.Total >= 0 && p.Ledger.Total <= MaxStock, "stock", "must be from 0 to 10^12")
 	check(p.PerUserLimit >= 0 && p.PerUserLimit <= MaxStock, "perUserLimit", "must not be negative")
+	check(p.StartsAt.IsZero() || ValidTime(p.StartsAt), "startsAt", errTimeRange.Error())
+	check(p.EndsAt.IsZero() || ValidTime(p.EndsAt), "endsAt", errTimeRange.Error())
 	check(p.EndsAt.IsZero() || p.StartsAt.Before(p.EndsAt), "endsAt", "must be after startsAt")
 	if len(fields) > 0 {
 		return &Error{Code: CodeValidation, Message: "The product is not valid.", Fields: fields}
@@ -67,12 +72,9 @@ func (p Product) Validate() error {
 	return nil
 }
 
-// Bounds of a product. Both stay below 2^53, the largest integer that every
-// JSON reader and Redis' Lua keep exact.
-const (
-	MaxAmount = 1_000_000_000_000_000
-	MaxStock  = 1_000_000_000_000
-)
+// MaxStock is the largest stock of a product. It stays below 2^53, up to which
+// every JSON reader and Redis' Lua keep integers exact.
+const MaxStock = 1_000_000_000_000
 
 // Stock is one product's ledger as the gate needs it, after a move that
 // concerned one user. A newer Version replaces an older one.

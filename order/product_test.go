@@ -37,7 +37,7 @@ func TestSaleState(t *testing.T) {
 
 func TestProductNamesEveryBadField(t *testing.T) {
 	t.Parallel()
-	now := time.Now()
+	now, never := time.Now(), time.Date(9999, 12, 31, 23, 59, 59, 0, time.UTC)
 	good := order.Product{ID: "lamp", Name: "Lamp", UnitPrice: 1999, Currency: "EUR", Ledger: order.Ledger{Total: 10}}
 	for name, c := range map[string]struct {
 		change func(*order.Product)
@@ -46,14 +46,18 @@ func TestProductNamesEveryBadField(t *testing.T) {
 		"good": {func(*order.Product) {}, nil},
 		"free": {func(p *order.Product) { p.UnitPrice = 0 }, nil},
 		"at its bounds": {func(p *order.Product) {
-			p.UnitPrice, p.Ledger.Total, p.PerUserLimit = order.MaxAmount, order.MaxStock, 1
+			p.UnitPrice, p.Ledger.Total, p.PerUserLimit = order.MaxPrice, order.MaxStock, 1
 		}, nil},
 		"window":       {func(p *order.Product) { p.StartsAt, p.EndsAt = now, now.Add(1) }, nil},
 		"only an end":  {func(p *order.Product) { p.EndsAt = now }, nil},
 		"empty window": {func(p *order.Product) { p.StartsAt, p.EndsAt = now, now }, []string{"endsAt"}},
+		"never ends":   {func(p *order.Product) { p.EndsAt = never }, nil},
+		"year 10000":   {func(p *order.Product) { p.StartsAt, p.EndsAt = now, never.Add(time.Second) }, []string{"endsAt"}},
+		"never starts": {func(p *order.Product) { p.StartsAt = never.Add(time.Second) }, []string{"startsAt"}},
+		"antiquity":    {func(p *order.Product) { p.StartsAt = time.Unix(-1, 0) }, []string{"startsAt"}},
 		"nameless":     {func(p *order.Product) { p.Name = "" }, []string{"name"}},
 		"long name":    {func(p *order.Product) { p.Name = strings.Repeat("x", 201) }, []string{"name"}},
-		"too dear":     {func(p *order.Product) { p.UnitPrice = order.MaxAmount + 1 }, []string{"unitPrice"}},
+		"too dear":     {func(p *order.Product) { p.UnitPrice = order.MaxPrice + 1 }, []string{"unitPrice"}},
 		"too much":     {func(p *order.Product) { p.Ledger.Total = order.MaxStock + 1 }, []string{"stock"}},
 		"everything": {func(p *order.Product) {
 			*p = order.Product{UnitPrice: -1, PerUserLimit: -1, StartsAt: now, EndsAt: now.Add(-1), Ledger: order.Ledger{Total: -1}}

@@ -15,8 +15,9 @@ func unknownOutcome(cause error) error { return fmt.Errorf("%w: %w", order.ErrOu
 
 func outcomeUnknown(err error) bool { return errors.Is(err, order.ErrOutcomeUnknown) }
 
-// dbError adds what was being done to err, and CodeUnavailable when the
-// database, and not the statement, was at fault. An Error stays as it is.
+// dbError adds what was being done to err, and, when the database and not the
+// statement was at fault, CodeUnavailable, or CodeOutcomeUnknown where what it
+// was told may have been done. An Error stays as it is.
 func dbError(doing string, err error) error {
 	switch {
 	case err == nil:
@@ -35,6 +36,9 @@ func dbError(doing string, err error) error {
 func overwhelmed(err error) bool { return sqlClass(err, "25", "40", "53", "55", "57") }
 
 func unavailable(cause error) error {
+	if outcomeUnknown(cause) {
+		return order.Wrap(cause, order.CodeOutcomeUnknown, "Whether this was done is not known. Look before you repeat it without a key.")
+	}
 	return order.Wrap(cause, order.CodeUnavailable, "The database is not available.")
 }
 

@@ -47,7 +47,8 @@ func (s *Store) NewIntake(cfg IntakeConfig) *Intake { return &Intake{store: s, c
 // Each intent has its own result. An error of which [order.ErrOutcomeUnknown]
 // is a cause means that the order may exist: what became of its commit could
 // not be learned before ctx ended. Any other means that it certainly does not.
-// Codes: CodeValidation when a value was refused, CodeUnavailable otherwise.
+// Codes: CodeValidation when a value was refused, CodeOutcomeUnknown as told,
+// CodeUnavailable otherwise.
 func (i *Intake) Insert(ctx context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
 	for n := range intents {
 		in := &intents[n]
@@ -185,6 +186,6 @@ func apart[Req, Res any](ctx context.Context, reqs []Req, do func(context.Contex
 func intakeConfig(of *pgxpool.Config) *pgxpool.Config {
 	conf := of.Copy()
 	conf.MaxConns = intakeConns
-	conf.AfterConnect = setUp("force_generic_plan")
+	conf.AfterConnect = setUp(bounded(settings{"plan_cache_mode": "force_generic_plan"}))
 	return conf
 }

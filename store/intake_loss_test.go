@@ -65,9 +65,25 @@ func TestACommitThatIsNeverAnsweredIsUnknown(t *testing.T) {
 	unblock := s.blockOutbox(t)
 	_, err := s.intake.Insert(t.Context(), intent("user", "lamp", ""))
 	unblock()
-	wantCode(t, err, order.CodeUnavailable)
+	wantCode(t, err, order.CodeOutcomeUnknown)
 	if !errors.Is(err, order.ErrOutcomeUnknown) {
 		t.Errorf("the outcome counts as known: %v", err)
+	}
+}
+
+// An administrator who is told that the database is not available presses the
+// button again.
+func TestARestockWhoseReplyIsLostIsUnknown(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 5, 0)
+	proxy := startProxy(t, s.url)
+	proxy.result = "UPDATE 1\x00"
+	behind := storetest.Open(t, proxy.url)
+	proxy.cutOnResult.Store(true)
+	_, err := behind.Restock(t.Context(), p.ID, 3, "")
+	wantCode(t, err, order.CodeOutcomeUnknown)
+	if total := s.ledger(t, p.ID).Total; total != 8 {
+		t.Errorf("the total is %d, and so the outcome was known", total)
 	}
 }
 
@@ -86,6 +102,7 @@ func (s *shop) wantWrittenOnce(t *testing.T, in order.Intent) {
 // closes the connection.
 type proxy struct {
 	url         string
+	result      string // the statement's command tag
 	cutOnResult atomic.Bool
 }
 
@@ -97,7 +114,7 @@ func startProxy(t *testing.T, target string) *proxy {
 	listener, err := net.Listen("tcp", "127.0.0.1:0")
 	must(t, err)
 	u.Host = listener.Addr().String()
-	p := &proxy{url: u.String()}
+	p := &proxy{url: u.String(), result: "INSERT 0 1\x00"}
 	accepting := make(chan struct{})
 	go func() {
 		defer close(accepting)
@@ -130,7 +147,7 @@ func (p *proxy) serve(client net.Conn, server string) {
 		if err != nil {
 			return
 		}
-		if bytes.Contains(buf[:n], []byte("INSERT 0 1\x00")) && p.cutOnResult.CompareAndSwap(true, false) {
+		if bytes.Contains(buf[:n], []byte(p.result)) && p.cutOnResult.CompareAndSwap(true, false) {
 			return
 		}
 		if _, err := client.Write(buf[:n]); err != nil {

@@ -113,8 +113,21 @@ func TestIdempotencyKeyOutlivesARestartAndAnEmptyRedis(t *testing.T) {
 		t.Fatal(err)
 	}
 	repeat("FLUSHDB")
+	s.forget(productID)
+	b.order(productID, 2, "Idempotency-Key", key).refused(http.StatusUnprocessableEntity, order.CodeIdempotencyMismatch)
+	repeat("FLUSHDB and another body")
 	b.await(id, order.PaymentPending)
-	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
+	s.expectLedger(productID, ledger{Available: 3, Reserved: 2})
+}
+
+// forget empties Redis and sees that the gate has the product again, and nobody's key.
+func (s *shop) forget(productID string) {
+	s.t.Helper()
+	if err := s.redis.FlushDB(s.t.Context()).Err(); err != nil {
+		s.t.Fatal(err)
+	}
+	other := s.anyone()
+	other.await(other.buy(productID, 1), order.PaymentPending)
 }
 
 func TestSaleGoesOnAfterRedisIsEmptied(t *testing.T) {

@@ -21,15 +21,6 @@ export function duration(ms) {
   return [precise(seconds / 3600), "h"];
 }
 
-// money takes minor units of an ISO 4217 currency; an amount too long for a
-// tile loses its cents, then its digits.
-export function money(minor, currency) {
-  const full = new Intl.NumberFormat(undefined, { style: "currency", currency });
-  const amount = minor / 10 ** full.resolvedOptions().maximumFractionDigits;
-  if (Math.abs(amount) < 10_000) return full.format(amount);
-  return new Intl.NumberFormat(undefined, { style: "currency", currency, notation: "compact", maximumFractionDigits: 1 }).format(amount);
-}
-
 export const clock = (at) => timeOfDay.format(new Date(at));
 
 export function share(part, total) {

@@ -1,6 +1,7 @@
 // The stock of each product: what is sold, what is reserved for a payment, what is left.
 
-import { count, money } from "./format.js";
+import { count } from "./format.js";
+import { shortMoney } from "../money.js";
 import { absence, keep, write } from "./rows.js";
 
 const $ = (id) => document.getElementById(id);
@@ -16,7 +17,7 @@ function fill(row, product) {
   const part = (selector) => row.querySelector(selector);
   part(".name").title = product.name;
   write(part(".name"), product.name);
-  write(part(".cost"), money(product.unitPrice, product.currency));
+  write(part(".cost"), shortMoney(product.unitPrice, product.currency));
   write(part(".phase"), product.state.replace("-", " "));
   part(".phase").dataset.tone = tones[product.state] ?? "";
   share(row, "confirmed", product.confirmed, "sold");

@@ -1,6 +1,7 @@
 // The tiles: the places where orders and money pile up when something is wrong.
 
-import { count, duration, money } from "./format.js";
+import { count, duration } from "./format.js";
+import { shortMoney } from "../money.js";
 import { absence, figure, keep, known, write } from "./rows.js";
 
 const $ = (id) => document.getElementById(id);
@@ -17,12 +18,12 @@ const vitals = [
     detail: (rows, p) => (rows > 0 ? `oldest ${duration(p.outbox.oldestMs ?? 0).join(" ")}` : "all is published"),
   },
   {
-    name: "Consumer lag", backend: "Kafka", of: (p) => p.consumer?.lag, format: count,
-    detail: (records) => (records > 0 ? "records behind" : "caught up"),
+    name: "Line", backend: "Kafka", of: (p) => p.consumer?.lag, format: count,
+    detail: (orders, p) => (orders > 0 ? waiting(p.consumer.waitMs) : "nobody waits"),
   },
   {
     name: "Open payments", backend: "Postgres", of: (p) => p.payments?.open, format: count,
-    detail: (_, p) => (p.payments.openMoney ?? []).map(({ amount, currency }) => money(amount, currency)).join(" + "),
+    detail: (_, p) => (p.payments.openMoney ?? []).map(({ amount, currency }) => shortMoney(amount, currency)).join(" + "),
   },
   { name: "Refunds", backend: "Postgres", of: (p) => p.payments?.refunding, format: count, detail: () => "under way" },
   {
@@ -31,6 +32,9 @@ const vitals = [
   },
   { name: "Live streams", of: (p) => p.streams, format: count, detail: () => "browsers follow" },
 ];
+
+// waiting is what the last in the line is told, if it moves.
+const waiting = (ms) => (ms ? `orders, about ${duration(ms).join(" ")}` : "orders wait");
 
 export function showVitals(point) {
   keep($("vitals"), $("vital"), vitals, (vital) => vital.name, (tile, vital) => {

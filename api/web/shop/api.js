@@ -3,7 +3,7 @@
 const timeout = 15_000; // milliseconds; the service gives up a request after 10 s
 
 // passing are the problems that waiting solves.
-const passing = new Set(["overloaded", "unavailable", "rate-limited", "request-timeout", "network"]);
+const passing = new Set(["overloaded", "unavailable", "outcome-unknown", "rate-limited", "request-timeout", "network"]);
 
 // Problem is any answer that is not a success (RFC 9457), or none at all.
 export class Problem extends Error {

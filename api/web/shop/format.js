@@ -1,16 +1,5 @@
 // Numbers, times and statuses as people read them, in the browser's language.
 
-const currencies = new Map();
-
-// money formats minor units: 4999 EUR is €49.99, 500 JPY is ¥500.
-export function money(minor, currency) {
-  if (!currencies.has(currency)) {
-    currencies.set(currency, new Intl.NumberFormat(undefined, { style: "currency", currency, currencyDisplay: "narrowSymbol" }));
-  }
-  const format = currencies.get(currency);
-  return format.format(minor / 10 ** format.resolvedOptions().maximumFractionDigits);
-}
-
 export const count = (n) => n.toLocaleString();
 
 const clockFormat = new Intl.DateTimeFormat(undefined, { hour: "2-digit", minute: "2-digit", second: "2-digit" });
@@ -33,6 +22,20 @@ export function countdown(milliseconds) {
   const [days, hours, minutes, seconds] = [Math.floor(total / 86_400), Math.floor(total / 3600) % 24, Math.floor(total / 60) % 60, total % 60];
   if (days > 0) return `${days} d ${two(hours)}:${two(minutes)}:${two(seconds)}`;
   return hours > 0 ? `${hours}:${two(minutes)}:${two(seconds)}` : `${minutes}:${two(seconds)}`;
+}
+
+// inLine says where an order is in the line, in two lengths; nothing where that
+// is not known or of no interest.
+export function inLine({ status, position, estimatedSeconds }) {
+  if (status !== "PENDING" || !position) return {};
+  const before = `${count(position)} before you`;
+  return { before, told: estimatedSeconds ? `${before}, about ${span(estimatedSeconds)}` : before };
+}
+
+// span writes seconds as people say them.
+function span(seconds) {
+  if (seconds < 90) return seconds === 1 ? "1 second" : `${seconds} seconds`;
+  return `${Math.round(seconds / 60)} minutes`;
 }
 
 // The way an order goes when all is well, and what each status is called.

@@ -85,7 +85,7 @@ function welcome(name) {
   $("new-buyer").addEventListener("click", becomeSomeoneElse);
   followOtherTabs();
   startOrderList();
-  stream = follow({ progress: (event) => orders.progress(event), changed: showState, renew: signIn });
+  stream = follow({ progress: (event) => orders.progress(event), position: (event) => orders.position(event), changed: showState, renew: signIn });
 }
 
 // resume finishes what a reload interrupted.

@@ -3,7 +3,8 @@
 import { drawing } from "./art.js";
 import { until } from "./clock.js";
 import { part, setHidden, setText, setTone, stamp } from "./dom.js";
-import { clockTime, count, countdown, moment, money, path, statuses } from "./format.js";
+import { clockTime, count, countdown, inLine, moment, path, statuses } from "./format.js";
+import { money } from "../money.js";
 
 export class OrderCard {
   #steps = "";
@@ -33,7 +34,7 @@ export class OrderCard {
     setText(this.part("name"), name);
     setText(this.part("terms"), `${together(`${count(order.quantity)} × ${money(order.unitPrice, order.currency)}`)} · ${together(moment(order.createdAt))}`);
     setText(this.part("amount"), money(order.amount, order.currency));
-    setText(this.part("badge"), badge);
+    setText(this.part("badge"), inLine(order).before ?? badge);
     setTone(this.part("badge"), tone);
     setText(this.part("number"), order.orderId);
     this.#showSteps(order, events);
@@ -91,8 +92,8 @@ function stepsOf(order, events) {
   const { final } = statuses[order.status];
   const past = events.filter((e) => e.seq < order.seq).map((e) => ({ status: e.status, at: e.at, state: "done" }));
   const message = events.find((e) => e.seq === order.seq)?.message;
-  const present = { status: order.status, at: order.updatedAt, state: final ? statuses[order.status].tone : "now", message: order.seq > 1 ? message : "" };
-  const ahead = final ? [] : path.slice(path.indexOf(order.status) + 1).map((status) => ({ status, state: "next" }));
+  const present = { status: order.status, at: order.updatedAt, state: final ? statuses[order.status].tone : "now", message: order.seq > 1 ? message : inLine(order).told };
+  const ahead = final ? [] : path.slice(path.indexOf(order.status) + 1).filter((status) => order.amount || status !== "PAYMENT_PENDING").map((status) => ({ status, state: "next" }));
   return [...past, present, ...ahead];
 }
 

@@ -3,7 +3,8 @@
 import { patience, pause } from "./api.js";
 import { everySecond } from "./clock.js";
 import { $, announce, clear, reveal, setHidden, setText, toast } from "./dom.js";
-import { money, statuses } from "./format.js";
+import { statuses } from "./format.js";
+import { money } from "../money.js";
 import { OrderCard } from "./order-card.js";
 import { Orders } from "./orders.js";
 import { nameOf } from "./products.js";
@@ -18,7 +19,10 @@ export const orders = new Orders(changed);
 export function startOrderList() {
   $("order-filter").addEventListener("change", (event) => attempt(orders.choose(event.target.value)));
   $("older").addEventListener("click", () => attempt(orders.more()));
-  everySecond(() => cards.forEach((card) => card.tick()));
+  everySecond(() => {
+    cards.forEach((card) => card.tick());
+    orders.lookAhead();
+  });
 }
 
 // attempt runs what a control asked for, and says when it fails.

@@ -6,6 +6,8 @@ import { now } from "./clock.js";
 import { call } from "./session.js";
 
 const pageSize = 10;
+const shortestLook = 2500; // milliseconds between two looks at an order's place in the line
+const longestLook = 10_000;
 const gathering = 150; // milliseconds in which unknown orders share one look
 
 export class Orders {
@@ -13,6 +15,7 @@ export class Orders {
   #timelines = new Map(); // order id → Map of seq → {seq, status, message, at}
   #completing = new Set(); // ids of orders whose timeline is being read
   #gather;
+  #looks = new Map(); // order id → when its place was asked for last
   #paged = false; // whether cursor says how far was read
   filter = "";
   cursor = null; // of the page after those that were read; null: there is none
@@ -108,6 +111,33 @@ export class Orders {
     Object.assign(known, { seq, status, paymentUrl, expiresAt, updatedAt: occurredAt });
     if (reason) known.failureReason = reason;
     this.changed(known, previous);
+  }
+
+  // position keeps an order's place in the line. Another process may see the
+  // line a moment older: nobody is sent back in it.
+  position({ orderId, position, estimatedSeconds }) {
+    const known = this.#byId.get(orderId);
+    if (known?.status !== "PENDING" || position === undefined || position > known.position) return;
+    Object.assign(known, { position, estimatedSeconds });
+    this.changed(known, known.status);
+  }
+
+  // lookAhead, called every second, asks where in the line those orders are that
+  // wait. The stream tells it of the orders that were there when it was opened.
+  lookAhead() {
+    if (document.hidden) return;
+    for (const order of this.#byId.values()) {
+      if (order.status !== "PENDING" || now() < this.#nextLook(order)) continue;
+      this.#looks.set(order.orderId, now());
+      call("GET", `/orders/${order.orderId}`).then((seen) => this.position(seen), () => {}); // the next second asks again
+    }
+  }
+
+  // nextLook is sooner where the line is short, and never for all buyers at once.
+  #nextLook({ orderId, createdAt, estimatedSeconds = 0 }) {
+    const looked = this.#looks.get(orderId);
+    if (!looked) return +new Date(createdAt) + shortestLook;
+    return looked + Math.max(shortestLook, Math.min(longestLook, estimatedSeconds * 100)) * (0.8 + Math.random() * 0.4);
   }
 
   #gatherUnknown() {

@@ -3,12 +3,14 @@
 import { drawing } from "./art.js";
 import { until } from "./clock.js";
 import { part, setHidden, setText, setTone, stamp } from "./dom.js";
-import { count, countdown, moment, money } from "./format.js";
+import { count, countdown, moment } from "./format.js";
+import { money } from "../money.js";
 import { attempt, place } from "./purchase.js";
 import { browsing, buyer } from "./session.js";
 import { refused, waiting } from "./words.js";
 
 const few = 10; // units that are worth a warning
+const soon = 30 * 86_400_000; // milliseconds before the end from which a sale counts down
 const afterglow = 1500; // milliseconds that Buy stays shut after an order: a double click is one
 
 const badges = {
@@ -100,7 +102,7 @@ export class ProductCard {
     const { available, startsAt, endsAt } = this.#product;
     const left = available <= few ? `Only ${count(available)} left` : `${count(available)} left`;
     const lines = {
-      open: endsAt ? `${left} · ends in ${countdown(until(endsAt))}` : left,
+      open: endsAt && until(endsAt) < soon ? `${left} · ends in ${countdown(until(endsAt))}` : left,
       upcoming: startsAt && `Opens ${moment(startsAt)}`,
       "sold-out": "None left right now",
       closed: endsAt && `Ended ${moment(endsAt)}`,

@@ -28,7 +28,7 @@ export function startProducts({ ordered, shown, reached }) {
 }
 
 export function render() {
-  cards.forEach((card) => card.render());
+  cards.forEach((card) => apart(() => card.render()));
   if (cards.size) showFigures([...cards.values()]);
 }
 
@@ -86,9 +86,18 @@ function show(products) {
       cards.delete(id);
     }
   }
-  for (const product of products) put(list, product);
+  for (const product of products) apart(() => put(list, product));
   setHidden($("no-products"), products.length > 0);
   render();
+}
+
+// apart keeps a product that cannot be shown from hiding the others.
+function apart(showOne) {
+  try {
+    showOne();
+  } catch (error) {
+    console.error(error);
+  }
 }
 
 function put(list, product) {

@@ -10,9 +10,10 @@ const hiddenLife = 60_000; // milliseconds that a tab nobody looks at keeps its 
 
 // follow opens the stream, for a buyer who has just signed in. It calls
 //   progress(event)  for each event,
+//   position(event)  when an order's place in the line is known,
 //   changed(state)   with "connecting", "live", "lost", "offline" or "resting",
 //   renew()          to sign in again before it reconnects; it returns a promise.
-export function follow({ progress, changed, renew }) {
+export function follow({ progress, position, changed, renew }) {
   let source = null;
   let signedIn = true;
   let failures = 0;
@@ -40,6 +41,7 @@ export function follow({ progress, changed, renew }) {
       changed("live");
     });
     source.addEventListener("progress", (message) => progress(JSON.parse(message.data)));
+    source.addEventListener("position", (message) => position(JSON.parse(message.data)));
     source.addEventListener("reauth", open); // the token is about to end
     source.addEventListener("error", lost);
   }

@@ -1,7 +1,8 @@
 // What the service refuses, in words for buyers. Codes are those of its
 // problem details; "network" is ours, for no answer at all.
 
-import { count, money } from "./format.js";
+import { count } from "./format.js";
+import { money } from "../money.js";
 
 const refusals = {
   "sold-out": (product, quantity) => product.available > 0 && product.available < quantity
@@ -21,6 +22,7 @@ const waits = {
   "rate-limited": "You are quicker than we can count.",
   overloaded: "Everyone is buying at this very moment.",
   unavailable: "The shop is catching its breath.",
+  "outcome-unknown": "The shop does not know yet whether it has your order.",
   "request-timeout": "Your request was slow to arrive.",
   network: "The shop cannot be reached.",
 };
