@@ -18,7 +18,7 @@ import (
 const (
 	maxBody    = 64 << 10
 	maxOrder   = 8 << 10
-	maxHeaders = 8 << 10
+	maxHeaders = 16 << 10
 )
 
 // body is a request's flat JSON object, taken apart by name. It is stricter
@@ -32,6 +32,7 @@ const (
 type body struct {
 	members  []member
 	problems []order.FieldError
+	foreign  bool      // the sender may add fields: what is not read is not judged
 	few      [4]member // members of a body as short as most are
 }
 
@@ -39,11 +40,22 @@ type member struct {
 	name  []byte
 	value []byte // raw JSON
 	read  bool
+	twice bool // there is another, which is wrong once somebody reads it
 }
 
 // readBody parses the request's body. Errors: CodeTooLarge above limit bytes,
 // CodeUnsupportedMediaType, CodeMalformedJSON.
 func readBody(c *fiber.Ctx, limit int) (*body, error) {
+	raw, err := rawBody(c, limit)
+	if err != nil {
+		return nil, err
+	}
+	return parseBody(raw)
+}
+
+// rawBody returns the request's body, whose memory is the request's, if it is
+// what it says to be.
+func rawBody(c *fiber.Ctx, limit int) ([]byte, error) {
 	raw := c.BodyRaw() // Body would inflate it, past any limit
 	if len(raw) > limit {
 		return nil, order.Errorf(order.CodeTooLarge, "The body is larger than %d bytes.", limit)
@@ -51,7 +63,7 @@ func readBody(c *fiber.Ctx, limit int) (*body, error) {
 	if !isJSON(c.Get(fiber.HeaderContentType)) || !isIdentity(c.Get(fiber.HeaderContentEncoding)) {
 		return nil, order.Errorf(order.CodeUnsupportedMediaType, "The body must be application/json, not compressed.")
 	}
-	return parseBody(raw)
+	return raw, nil
 }
 
 func isJSON(contentType string) bool {
@@ -93,7 +105,7 @@ func (b *body) member(s *scanner) bool {
 		return false
 	}
 	value := s.value()
-	if value == nil || hasNUL(name) || hasNUL(value) {
+	if value == nil || !b.foreign && (hasNUL(name) || hasNUL(value)) {
 		return false
 	}
 	b.add(bare(name), value)
@@ -101,11 +113,14 @@ func (b *body) member(s *scanner) bool {
 }
 
 func (b *body) add(name, value []byte) {
-	if b.find(string(name)) != nil {
+	switch first := b.find(string(name)); {
+	case first == nil:
+		b.members = append(b.members, member{name: name, value: value})
+	case b.foreign:
+		first.twice = true
+	default:
 		b.wrong(string(name), "is given twice")
-		return
 	}
-	b.members = append(b.members, member{name: name, value: value})
 }
 
 // hasNUL reports whether value is a string with a NUL, which can only stand
@@ -148,7 +163,10 @@ func (b *body) take(name string) []byte {
 	if m == nil {
 		return nil
 	}
-	m.read = true
+	if m.read = true; m.twice {
+		m.twice = false // said once
+		b.wrong(name, "is given twice")
+	}
 	if string(m.value) == "null" {
 		return nil
 	}
@@ -211,17 +229,17 @@ func (b *body) number(name string) (n int64, given bool) {
 	return n, true
 }
 
-// optionalTime returns an RFC 3339 instant in UTC, or the zero time.
+// optionalTime returns an instant in UTC, or the zero time when there is none.
 func (b *body) optionalTime(name string) time.Time {
 	text := b.optionalText(name)
 	if text == "" {
 		return time.Time{}
 	}
-	t, err := time.Parse(time.RFC3339, text)
+	t, err := order.ParseTime(text)
 	if err != nil {
-		b.wrong(name, "must be a time such as 2026-01-31T12:00:00Z")
+		b.wrong(name, err.Error())
 	}
-	return t.UTC()
+	return t
 }
 
 // flag returns a boolean, false when there is none.

@@ -1,6 +1,9 @@
 package api
 
 import (
+	"encoding/json"
+	"net/http"
+	"net/http/httptest"
 	"net/url"
 	"regexp"
 	"slices"
@@ -82,6 +85,28 @@ func TestSandboxTellsTheShopByItsOwnWebhook(t *testing.T) {
 	}
 }
 
+func TestSandboxSaysWhatItsReportIsAbout(t *testing.T) {
+	for choice, event := range map[string]string{"pay": "payment-success", "decline": "payment-failure"} {
+		var path string
+		var report struct{ Type, OrderID string }
+		told := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
+			path = r.URL.Path
+			if err := json.NewDecoder(r.Body).Decode(&report); err != nil {
+				t.Error(err)
+			}
+		}))
+		shop := newShop()
+		s := serve(t, shop)
+		s.loopback.base = told.URL
+		o := shop.put("ann", order.PaymentPending)
+		s.call("POST", "/sandbox/pay", sandboxQuery(o, "good")+"&choice="+choice, "Content-Type", "application/x-www-form-urlencoded").ok(t)
+		told.Close()
+		if report.Type != event || report.OrderID != o.ID.String() || path != "/orders/"+report.OrderID+"/"+report.Type {
+			t.Errorf("%s was sent to %s with %+v", choice, path, report)
+		}
+	}
+}
+
 func TestSandboxRefusesForgedLinksAndOtherChoices(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)
@@ -118,14 +143,15 @@ func TestSandboxShowsBrowsersAPageWhenALinkCannotBeUsed(t *testing.T) {
 	}
 }
 
-func TestAmountsAreShownInMajorUnits(t *testing.T) {
-	for want, m := range map[string]order.Money{
-		"49.99 EUR": {Amount: 4999, Currency: "EUR"}, "0.05 EUR": {Amount: 5, Currency: "EUR"}, "500 JPY": {Amount: 500, Currency: "JPY"},
-		"1.250 KWD": {Amount: 1250, Currency: "KWD"}, "7 QQQ (minor units)": {Amount: 7, Currency: "QQQ"},
-	} {
-		if got := majorUnits(m); got != want {
-			t.Errorf("%+v is shown as %q", m, got)
+func TestPagesShowMoneyByTheServicesOwnExponents(t *testing.T) {
+	script := string(serve(t, newShop()).call("GET", "/money.js", "").ok(t).body)
+	for _, part := range []string{`"JPY":0`, `"KWD":3`, `"CLF":4`} {
+		if !strings.Contains(script, part) {
+			t.Errorf("%s is not in %s", part, script)
 		}
+	}
+	if strings.Contains(script, `"RSD"`) || strings.Contains(script, "order.Exponents") {
+		t.Errorf("%s", script)
 	}
 }
 

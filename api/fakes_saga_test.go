@@ -20,7 +20,8 @@ func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment,
 		if first.OrderID != p.OrderID {
 			return first, order.Errorf(order.CodeConflict, "The payment belongs to another order.")
 		}
-		if first.State != order.PaymentRefused {
+		open := first.State == order.PaymentRefused || first.State == order.PaymentMismatch
+		if !open || p.State == order.PaymentMismatch || p.State == first.State {
 			return first, nil
 		}
 	}
@@ -32,6 +33,13 @@ func (s *shop) Payment(_ context.Context, id string) (order.Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.payments[id], nil
+}
+
+// unpaid reports whether nothing was recorded and nothing passed on.
+func (s *shop) unpaid() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.payments) == 0 && len(s.calls) == 0
 }
 
 func (s *shop) setPayment(id string, state order.PaymentState) {

@@ -232,7 +232,7 @@ func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 	}
 	o, ok := s.orders[id]
 	if !ok {
-		return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
+		return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
 	}
 	return o, nil
 }
@@ -291,9 +291,16 @@ func (s *shop) Products(context.Context) ([]order.Product, error) {
 	return all, s.storeErr
 }
 
-func (s *shop) PutProduct(_ context.Context, p order.Product) (order.Product, error) {
+func (s *shop) PutProduct(_ context.Context, p order.Product, allowed func(*order.Product) error) (order.Product, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	var now *order.Product
+	if there, ok := s.products[p.ID]; ok {
+		now = &there
+	}
+	if err := allowed(now); err != nil {
+		return order.Product{}, err
+	}
 	if p.Ledger.Total < 5 {
 		return p, order.Errorf(order.CodeStockBelowSold, "More than that is sold.")
 	}

@@ -9,17 +9,34 @@ import (
 	"order-service/order"
 )
 
-// maxReason bounds the provider's reason for a decline, in bytes.
+// maxReason is where the provider's reason for a decline is cut, in bytes.
 const maxReason = 200
 
-// signed verifies a webhook and returns its body. Providers may add fields to
-// their events, so unknown ones are not an error here.
-func (s *Server) signed(c *fiber.Ctx) (*body, error) {
+// The events that a payment provider reports, as in the path.
+const (
+	paymentSucceeded = "payment-success"
+	paymentFailed    = "payment-failure"
+)
+
+// signed verifies a webhook and returns its body. The signature does not cover
+// the path, so a report that says itself which order and event it is about must
+// say the same: taken from one path and sent to another it is refused.
+func (s *Server) signed(c *fiber.Ctx, event string) (*body, error) {
 	if err := s.webhooks.verify(c); err != nil {
 		s.outages.Warn().Err(err).Bytes("request", requestID(c.Context())).Msg("webhook refused") // a forgery, or the secrets differ
 		return nil, err
 	}
-	return readBody(c, maxBody)
+	b, err := readReport(c, maxBody)
+	if err != nil {
+		return nil, err
+	}
+	id, err := orderID(c)
+	if err != nil {
+		return nil, err
+	}
+	b.same("orderId", id.String())
+	b.kind(event)
+	return b, nil
 }
 
 // paymentSuccess answers POST /orders/:id/payment-success. The payment is
@@ -27,7 +44,7 @@ func (s *Server) signed(c *fiber.Ctx) (*body, error) {
 // order or refunded, whatever fails in between. What became of it is read from
 // Postgres, never concluded from the workflow's absence.
 func (s *Server) paymentSuccess(c *fiber.Ctx) error {
-	b, err := s.signed(c)
+	b, err := s.signed(c, paymentSucceeded)
 	if err != nil {
 		return err
 	}
@@ -70,21 +87,29 @@ func invalidPaymentID() error {
 // receive records p and passes it on. It returns the order as last read.
 func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
 	if p.Money != o.Total() {
-		p.State = order.PaymentMismatch
+		return o, s.mismatch(ctx, o, p)
 	}
 	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
 	if err != nil {
 		return o, err
 	}
-	if p.State == order.PaymentMismatch || recorded.State == order.PaymentMismatch {
-		s.cfg.Log.Warn().Str("payment", p.ID).Stringer("order", o.ID).Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).
-			Msg("a payment does not match its order")
-		return o, order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
-	}
 	if recorded.State == order.PaymentReceived {
 		return s.passOn(ctx, o, recorded)
 	}
 	return s.deps.Orders.Order(ctx, o.ID) // applied or refunded before
+}
+
+// mismatch records a report that is not what o costs, for people to see. It
+// changes nothing else: the provider may put it right.
+func (s *Server) mismatch(ctx context.Context, o order.Order, p order.Payment) error {
+	p.State = order.PaymentMismatch
+	known, err := s.deps.Payments.RecordPayment(ctx, p)
+	if err != nil {
+		return err
+	}
+	s.cfg.Log.Warn().Str("payment", p.ID).Str("state", string(known.State)).Stringer("order", o.ID).
+		Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).Msg("a payment does not match its order")
+	return order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
 }
 
 // passOn signals the workflow, or refunds when there is nothing to pay for any
@@ -132,13 +157,13 @@ func (s *Server) refund(ctx context.Context, p order.Payment) error {
 
 // paymentFailure answers POST /orders/:id/payment-failure.
 func (s *Server) paymentFailure(c *fiber.Ctx) error {
-	b, err := s.signed(c)
+	b, err := s.signed(c, paymentFailed)
 	if err != nil {
 		return err
 	}
 	p := order.Payment{ID: b.text("paymentId"), State: order.PaymentRefused, ReceivedAt: time.Now().UTC()}
-	reason := b.optionalText("reason")
-	if err := b.checkKnown(validDecline(p, reason)); err != nil {
+	reason := b.words("reason", maxReason)
+	if err := b.checkKnown(validDecline(p)); err != nil {
 		return err
 	}
 	ctx, cancel := s.context()
@@ -154,12 +179,9 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	return c.JSON(statusView{OrderID: o.ID, Status: o.Status})
 }
 
-func validDecline(p order.Payment, reason string) error {
-	switch {
-	case !order.ValidPaymentID(p.ID):
+func validDecline(p order.Payment) error {
+	if !order.ValidPaymentID(p.ID) {
 		return invalidPaymentID()
-	case len(reason) > maxReason:
-		return order.Invalid("reason", "must be at most 200 bytes")
 	}
 	return nil
 }

@@ -204,8 +204,10 @@ func TestUnreachableWorkflowMakesTheProviderRepeat(t *testing.T) {
 	s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
 }
 
+var wrongReports = []string{paid("pay_1", 3997, "EUR"), paid("pay_1", 3998, "USD"), paid("pay_1", 0, "EUR")}
+
 func TestWrongAmountIsRefusedAndRecorded(t *testing.T) {
-	for _, body := range []string{paid("pay_1", 3997, "EUR"), paid("pay_1", 3998, "USD")} {
+	for _, body := range wrongReports {
 		shop := newShop()
 		s := serve(t, shop)
 		o := shop.put("ann", order.PaymentPending)
@@ -213,8 +215,134 @@ func TestWrongAmountIsRefusedAndRecorded(t *testing.T) {
 		if shop.payments["pay_1"].State != order.PaymentMismatch || len(shop.seenCalls()) != 0 {
 			t.Errorf("%+v, calls %v", shop.payments, shop.seenCalls())
 		}
-		s.pay(o, paid("pay_1", 3998, "EUR")).problem(t, 409, order.CodeAmountMismatch)
 	}
+}
+
+// It used to be a trap: 409 for ever, though the buyer had paid.
+func TestRightAmountAfterAWrongOneIsPassedOnOrRefunded(t *testing.T) {
+	for status, want := range map[order.Status]string{order.PaymentPending: "received pay_1", order.Failed: "refund pay_1"} {
+		for _, body := range wrongReports {
+			shop := newShop()
+			s := serve(t, shop)
+			o := shop.put("ann", order.PaymentPending)
+			s.pay(o, body).problem(t, 409, order.CodeAmountMismatch)
+			shop.move(o.ID, status)
+			s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+			if calls := shop.seenCalls(); !slices.Equal(calls, []string{want}) {
+				t.Errorf("%s: calls %v", status, calls)
+			}
+		}
+	}
+}
+
+func TestDeclineAfterAWrongAmountIsPassedOn(t *testing.T) {
+	for _, body := range wrongReports {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		s.pay(o, body).problem(t, 409, order.CodeAmountMismatch)
+		s.declinePayment(o, `{"paymentId":"pay_1"}`).ok(t)
+		if calls := shop.seenCalls(); !slices.Equal(calls, []string{"declined pay_1 "}) {
+			t.Errorf("calls %v", calls)
+		}
+	}
+}
+
+func TestWrongAmountChangesNoPaymentThatIsKnown(t *testing.T) {
+	for _, state := range []order.PaymentState{order.PaymentReceived, order.PaymentApplied, order.PaymentRefused, order.PaymentRefunded} {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+		shop.setPayment("pay_1", state)
+		s.pay(o, paid("pay_1", 1, "EUR")).problem(t, 409, order.CodeAmountMismatch)
+		if p := shop.payments["pay_1"]; p.State != state || p.Money != o.Total() {
+			t.Errorf("%s became %+v", state, p)
+		}
+	}
+}
+
+// What Postgres cannot keep, or no text can hold, in fields that nobody reads.
+var disliked = []string{
+	`"note":"\u0000"`, `"\u0000":1`, `"note":{"a\u0000":["\u0000"]}`, "\"note\":\"\xff\"", "\"\xc3\x28\":true",
+	`"note":"\ud800"`, `"\udfff":"\udc00\ud800"`, `"note":1,"note":2`, `"note":"\u0000","note":"\u0001"`,
+}
+
+// A report used to be 400 for it, and money was kept that nobody saw.
+func TestReportIsNotJudgedByWhatNobodyReads(t *testing.T) {
+	for _, field := range disliked {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		s.pay(o, `{`+field+`,"paymentId":"pay_1","amount":3998,"currency":"EUR"}`).ok(t)
+		s.declinePayment(o, `{"paymentId":"pay_2",`+field+`}`).ok(t)
+		if calls := shop.seenCalls(); !slices.Equal(calls, []string{"received pay_1", "declined pay_2 "}) {
+			t.Errorf("%q: calls %v", field, calls)
+		}
+	}
+}
+
+func TestReportIsJudgedByWhatIsRead(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.put("ann", order.PaymentPending)
+	for _, body := range []string{
+		`{"paymentId":"pay\u0000","amount":3998,"currency":"EUR"}`, "{\"paymentId\":\"p\xff\",\"amount\":3998,\"currency\":\"EUR\"}",
+		`{"paymentId":"pay_1","amount":3998,"currency":"E\u0000R"}`, `{"paymentId":"pay_1","amount":3998,"currency":"EUR","amount":1}`,
+		`{"paymentId":"pay_1","paymentId":"pay_1","amount":3998,"currency":"EUR"}`, `{"paymentId":"\ud800","amount":3998,"currency":"EUR"}`,
+	} {
+		s.pay(o, body).problem(t, 422, order.CodeValidation)
+	}
+	if !shop.unpaid() {
+		t.Errorf("payments %v, calls %v", shop.payments, shop.seenCalls())
+	}
+}
+
+func TestReasonOfADeclineIsCleanedAndCut(t *testing.T) {
+	long := strings.Repeat("é", 150)
+	for reason, want := range map[string]string{
+		`"no funds"`: "no funds", `" a\u0000b\tc\n"`: "a b c", "\"bad \xff text\"": "bad \uFFFD text", `"\ud800!"`: "\uFFFD!",
+		`"` + long + `"`: long[:200], `"x` + long + `"`: "x" + long[:198], `51`: "51", `{"code":"do_not_honor"}`: `{"code":"do_not_honor"}`,
+		`null`: "", `""`: "", `"first","reason":"second"`: "first",
+	} {
+		shop := newShop()
+		s := serve(t, shop)
+		o := shop.put("ann", order.PaymentPending)
+		s.declinePayment(o, `{"paymentId":"pay_1","reason":`+reason+`}`).ok(t)
+		if calls := shop.seenCalls(); !slices.Equal(calls, []string{"declined pay_1 " + want}) {
+			t.Errorf("%s: calls %q", reason, calls)
+		}
+	}
+}
+
+// The signature covers the body and not the path.
+func TestReportThatSaysWhatItIsAboutMustNotGoElsewhere(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o, other := shop.put("ann", order.PaymentPending), shop.put("bob", order.PaymentPending)
+	success := func(more string) string { return `{"paymentId":"pay_1","amount":3998,"currency":"EUR",` + more + `}` }
+	for field, more := range map[string]string{
+		"orderId": `"orderId":"` + o.ID.String() + `"`, "type": `"type":"payment-failure"`,
+	} {
+		a := s.pay(other, success(more))
+		a.problem(t, 422, order.CodeValidation)
+		if !strings.Contains(string(a.body), `"field":"`+field+`"`) {
+			t.Errorf("%s", a.body)
+		}
+	}
+	for _, more := range []string{`"orderId":""`, `"orderId":7`, `"orderId":{}`, `"type":"payment-success","type":"payment-success"`} {
+		s.pay(o, success(more)).problem(t, 422, order.CodeValidation)
+	}
+	s.declinePayment(o, success(`"type":"payment-success"`)).problem(t, 422, order.CodeValidation)
+	if !shop.unpaid() {
+		t.Errorf("payments %v, calls %v", shop.payments, shop.seenCalls())
+	}
+	s.pay(o, success(`"type":"payment-success","orderId":"`+strings.ToUpper(o.ID.String())+`"`)).ok(t)
+	s.pay(o, success(`"type":null,"orderId":null`)).ok(t)
+	for _, theirs := range []string{`""`, `true`, `"card"`, `"charge.succeeded"`} { // no event of ours: nobody reads it
+		s.pay(o, success(`"type":`+theirs)).ok(t)
+	}
+	s.declinePayment(other, `{"paymentId":"pay_2","type":"payment-failure","orderId":"`+other.ID.String()+`"}`).ok(t)
 }
 
 func TestPaymentOfAnotherOrderIsAConflict(t *testing.T) {

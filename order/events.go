@@ -83,12 +83,19 @@ func (o Order) Created() CreatedEvent {
 func (o Order) Snapshot() ProgressEvent {
 	e := ProgressEvent{
 		OrderID: o.ID, UserID: o.UserID, Seq: o.Seq, Status: o.Status,
-		Message: Message(o.Status, o.FailureReason), Reason: o.FailureReason, OccurredAt: Time{o.UpdatedAt},
+		Message: o.message(), Reason: o.FailureReason, OccurredAt: Time{o.UpdatedAt},
 	}
 	if o.Status == PaymentPending {
 		e.PaymentURL, e.ExpiresAt = o.PaymentURL, Time{o.ExpiresAt}
 	}
 	return e
+}
+
+func (o Order) message() string {
+	if o.Status == Confirmed && o.Free() {
+		return "Your order is confirmed." // and no payment received
+	}
+	return Message(o.Status, o.FailureReason)
 }
 
 // First is seq 1 of o's history. It is never stored: every order begins

@@ -17,6 +17,8 @@ type Overview struct {
 	AwaitedMoney []Money                // what they cost, one for each currency
 	Payments     map[PaymentState]int64 // RECEIVED, REFUNDING and, of the last day, MISMATCH
 	RefundingFor time.Duration          // how long the oldest refund has been under way
+	ReceivedFor  time.Duration          // how long the oldest payment has waited to be applied or refunded
+	OverdueFor   time.Duration          // how long ago the first order that still waits should have given up
 
 	Products []Product // those that sell, sorted by id
 }

@@ -9,7 +9,9 @@ import (
 // PaymentState is what became of one payment.
 type PaymentState string
 
-// The payment states. APPLIED, DECLINED, MISMATCH and REFUNDED are ends.
+// The payment states. APPLIED and REFUNDED are ends; a DECLINED payment may
+// still be received, and a MISMATCH, of which no report has fitted yet, may be
+// received or declined.
 const (
 	PaymentReceived  PaymentState = "RECEIVED"
 	PaymentApplied   PaymentState = "APPLIED"
@@ -27,6 +29,9 @@ type Payment struct {
 	State      PaymentState
 	ReceivedAt time.Time
 }
+
+// Free reports whether o costs nothing, so that there is no payment to wait for.
+func (o Order) Free() bool { return o.Amount == 0 }
 
 // MaxPaymentID bounds the provider's payment id in bytes.
 const MaxPaymentID = 200

@@ -63,11 +63,18 @@ func (s Status) Previous() []Status {
 	case PaymentPending:
 		return []Status{InventoryReserved}
 	case Confirmed:
-		return []Status{PaymentPending}
+		return []Status{PaymentPending, InventoryReserved} // see MayBecome for the second
 	case Failed, Cancelled:
 		return []Status{Pending, InventoryReserved, PaymentPending}
 	}
 	return nil
+}
+
+// MayBecome reports whether o may move to next: as its status allows, and past
+// the wait for a payment only when there is nothing to pay.
+func (o Order) MayBecome(next Status) bool {
+	paid := o.Status == PaymentPending || o.Free()
+	return o.Status.CanBecome(next) && (next != Confirmed || paid)
 }
 
 // Allows reports whether an order may move from s to FAILED for r: stock

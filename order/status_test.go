@@ -12,7 +12,7 @@ import (
 // moves is the table of legal moves; every pair that is not in it is illegal.
 var moves = map[order.Status][]order.Status{
 	order.Pending:           {order.InventoryReserved, order.Failed, order.Cancelled},
-	order.InventoryReserved: {order.PaymentPending, order.Failed, order.Cancelled},
+	order.InventoryReserved: {order.PaymentPending, order.Confirmed, order.Failed, order.Cancelled},
 	order.PaymentPending:    {order.Confirmed, order.Failed, order.Cancelled},
 }
 
@@ -27,6 +27,21 @@ func TestOnlyTheMovesOfTheTableAreLegal(t *testing.T) {
 			}
 			if got := slices.Contains(to.Previous(), from); got != want {
 				t.Errorf("%q among what precedes %q: %t, want %t", from, to, got, want)
+			}
+		}
+	}
+}
+
+func TestOnlyAFreeOrderIsConfirmedWithoutHavingWaited(t *testing.T) {
+	t.Parallel()
+	for _, status := range order.Statuses() {
+		for _, next := range order.Statuses() {
+			for amount := range int64(2) {
+				o := order.Order{Status: status, Amount: amount}
+				want := status.CanBecome(next) && (amount == 0 || next != order.Confirmed || status == order.PaymentPending)
+				if got := o.MayBecome(next); got != want {
+					t.Errorf("%s to %s for %d: %t, want %t", status, next, amount, got, want)
+				}
 			}
 		}
 	}

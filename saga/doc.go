@@ -9,6 +9,7 @@
 //
 //	read and reserve ── final? ──► end
 //	      │  └─── sold out, limit ──────────────► FAILED
+//	      ├── costs nothing ── confirm ─────────► CONFIRMED
 //	      │
 //	   initiate the payment ── unreachable ─────► FAILED
 //	      │
@@ -23,7 +24,8 @@
 //
 // A cancellation is looked at before each step and while waiting, and leads to
 // CANCELLED. When a payment and a cancellation, a decline or the end of the
-// window are in the history of the same wait, the payment wins.
+// window are in the history of the same wait, the payment wins. A decline counts
+// for the payment that it names: one of an older attempt ends nothing.
 //
 // RefundWorkflow, id refund-<paymentId>, gives one payment back. It asks
 // Postgres first, so an applied or refunded payment is left alone whoever
@@ -54,7 +56,21 @@
 // namespace's retention has passed since the last workflow that took it.
 // Where the first step can say in its result what it did, as ReadOrder does of
 // having begun, that is version enough: GetVersion would cost each order two
-// events and a write to the visibility store.
+// events and a write to the visibility store. Where it is needed, it is asked
+// only by the orders for which the change makes a difference (see version).
+//
+// Workers are not versioned by the server (worker deployments, pinned
+// workflows), for what that asks for is what this service must not need: hands.
+// A new build gets no order before somebody makes it the current version, and a
+// pinned order nothing but its own build, whose last worker may go only when
+// its last refund has been given, days later where a provider is away. An order
+// whose build is gone waits for a person. Pinning would also keep running orders
+// from a mended step, and steps are most of the code; and its other half,
+// workflows that upgrade by themselves, asks of histories just what the rules
+// above do. So any builds may share a task queue, which a rolling deployment, a
+// step back and a step forward again need: a worker that does not know what is
+// in a history fails the workflow task, not the workflow, and Temporal repeats
+// it until one takes it that does.
 //
 // Names of workflows, activities and signals and the JSON of their arguments
 // only ever gain optional fields. TestReplay holds the code to the histories

@@ -20,6 +20,14 @@ const (
 // the release to the end of the workflow.
 const refundMeanwhileChange = "refund-meanwhile"
 
+// freeOrderChange is the change id of orders that cost nothing and are confirmed
+// without the provider: in histories without it the buyer pays 0.
+const freeOrderChange = "free-order"
+
+// namedDeclineChange is the change id of declines that count for the payment
+// which they name: in histories without it any decline ends the order.
+const namedDeclineChange = "named-decline"
+
 // Input starts an OrderWorkflow. The payment window travels in it so that a
 // change of configuration leaves orders that run already as they are.
 type Input struct {

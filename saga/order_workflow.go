@@ -32,9 +32,9 @@ type orderSaga struct {
 	refusal  order.Code // why nothing is reserved
 	order    order.Order
 	payments []order.Payment // signalled and not refunded
-	declines int
-	applied  string // id of the payment that confirmed the order
-	finished bool   // finish has returned
+	declines []Decline       // signalled and not looked at
+	applied  string          // id of the payment that confirmed the order
+	finished bool            // finish has returned
 	undo     compensations
 }
 
@@ -69,7 +69,7 @@ func (s *orderSaga) run() error {
 // forward takes the order towards CONFIRMED until it is final. It returns how
 // the order has to end when it cannot get there.
 func (s *orderSaga) forward() (ending, error) {
-	for _, step := range []func() (ending, error){s.reserve, s.initiatePayment, s.awaitPayment} {
+	for _, step := range []func() (ending, error){s.reserve, s.confirmFree, s.initiatePayment, s.awaitPayment} {
 		if end, err := step(); err != nil || end != onward() || s.order.Status.Final() {
 			return end, err
 		}
@@ -108,6 +108,26 @@ func (s *orderSaga) reserve() (ending, error) {
 		return failed(order.PurchaseLimit), nil
 	}
 	return failed(order.OutOfStock), nil
+}
+
+// confirmFree confirms an order that costs nothing: there is no payment to ask
+// for or to wait for.
+func (s *orderSaga) confirmFree() (ending, error) {
+	if !s.order.Free() || s.version(freeOrderChange) == workflow.DefaultVersion {
+		return onward(), nil
+	}
+	if s.buyer.Err() != nil {
+		return cancelled(), nil
+	}
+	m, err := s.move(s.steady, s.steps.Confirm, "")
+	switch {
+	case err != nil:
+		return onward(), err
+	case m.Refusal != "": // the order is elsewhere
+		return onward(), s.read(s.steady)
+	}
+	s.order.Status = order.Confirmed
+	return onward(), nil
 }
 
 // initiatePayment gets a payment from the provider and asks the buyer for it.
@@ -149,7 +169,7 @@ func (s *orderSaga) requestPayment(p initiated) error {
 	case m.Refusal != "": // the order is elsewhere
 		return s.read(s.steady)
 	}
-	s.order.ExpiresAt = m.ExpiresAt
+	s.order.PaymentID, s.order.ExpiresAt = p.PaymentID, m.ExpiresAt
 	return nil
 }
 
@@ -168,8 +188,10 @@ func (s *orderSaga) awaitPayment() (ending, error) {
 			}
 		case s.buyer.Err() != nil:
 			return cancelled(), nil
-		case s.declines > 0:
-			return failed(order.PaymentDeclined), nil
+		case len(s.declines) > 0:
+			if s.refused() {
+				return failed(order.PaymentDeclined), nil
+			}
 		default:
 			return failed(order.PaymentTimeout), nil
 		}
@@ -180,7 +202,7 @@ func (s *orderSaga) awaitPayment() (ending, error) {
 func (s *orderSaga) await(end time.Time) error {
 	news := func() bool {
 		s.collect()
-		return len(s.payments) > 0 || s.declines > 0 || s.buyer.Err() != nil
+		return len(s.payments) > 0 || len(s.declines) > 0 || s.buyer.Err() != nil
 	}
 	left := end.Sub(workflow.Now(s.steady))
 	if news() || left <= 0 {
@@ -195,9 +217,21 @@ func (s *orderSaga) collect() {
 	for p := (order.Payment{}); s.received.ReceiveAsync(&p); p = (order.Payment{}) {
 		s.payments = append(s.payments, p)
 	}
-	for d := (Decline{}); s.declined.ReceiveAsync(&d); {
-		s.declines++
+	for d := (Decline{}); s.declined.ReceiveAsync(&d); d = (Decline{}) {
+		s.declines = append(s.declines, d)
 	}
+}
+
+// refused looks at the declines that have come. One that names another payment
+// than the buyer was asked for is of an older attempt: it ends nothing.
+func (s *orderSaga) refused() bool {
+	for _, d := range s.declines {
+		if d.PaymentID == s.order.PaymentID || s.version(namedDeclineChange) == workflow.DefaultVersion {
+			return true
+		}
+	}
+	s.declines = nil
+	return false
 }
 
 // confirm applies p, the first payment. One that cannot be applied is handed
@@ -275,6 +309,12 @@ func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
 // calling coroutine's own.
 func (s *orderSaga) read(ctx workflow.Context) error {
 	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.in.OrderID, false).Get(ctx, &s.order)
+}
+
+// version is that of a change, asked only where the change makes a difference,
+// so that no other order's history carries its marker.
+func (s *orderSaga) version(change string) workflow.Version {
+	return workflow.GetVersion(s.steady, change, workflow.DefaultVersion, 1)
 }
 
 // move runs one move of the order as a local activity.

@@ -65,8 +65,17 @@ func (r *run) pays(paymentID string) func() {
 	return func() { r.SignalWorkflow(paymentReceivedSignal, r.shop.pay(r.id, paymentID)) }
 }
 
-func (r *run) declines() {
-	r.SignalWorkflow(paymentDeclinedSignal, Decline{PaymentID: "p", Reason: "no funds"})
+// declines has the provider decline the payment that the buyer was asked for.
+func (r *run) declines() { r.declinesPayment(asked(r.id))() }
+
+// declinesPayment tells the saga only of what has become a decline: that of a
+// payment that was received stays without effect.
+func (r *run) declinesPayment(paymentID string) func() {
+	return func() {
+		if r.shop.decline(r.id, paymentID).State == order.PaymentRefused {
+			r.SignalWorkflow(paymentDeclinedSignal, Decline{PaymentID: paymentID, Reason: "no funds"})
+		}
+	}
 }
 
 // later has do run d after now on the workflow's clock.
@@ -216,6 +225,132 @@ func TestDeclineFailsOrder(t *testing.T) {
 	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.declines))
 	r.ends(order.Failed, order.PaymentDeclined)
 	r.published(order.InventoryReserved, order.PaymentPending, order.Failed)
+}
+
+// The late decline of an older attempt used to end an order that was being
+// paid with a newer one.
+func TestDeclineOfAnotherPaymentEndsNothing(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING", "Confirm"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at("Published PAYMENT_PENDING", r.later(2*time.Minute, r.pays("a")))
+			r.alsoAt(at, r.declinesPayment("older"))
+			r.alsoAt(at, r.later(time.Minute, r.declinesPayment("older")))
+			r.ends(order.Confirmed, "")
+			r.payment("a", order.PaymentApplied)
+		})
+	}
+}
+
+func TestDeclineOfAnotherPaymentLeavesTheWindowAsItIs(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	began := r.Now()
+	r.at("Published PAYMENT_PENDING", r.later(window/2, r.declinesPayment("older")))
+	r.ends(order.Failed, order.PaymentTimeout)
+	if took := r.Now().Sub(began); took < window || took > window+time.Minute {
+		t.Errorf("failed after %s, want after %s", took, window)
+	}
+}
+
+func TestDeclineAfterThatOfAnotherPaymentFailsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, func() { r.declinesPayment("older")(); r.declines() }))
+	r.ends(order.Failed, order.PaymentDeclined)
+}
+
+// What the provider declined before the saga knew the payment's id counts.
+func TestEarlyDeclineFailsOrder(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Reserve", "Initiate", "RequestPayment"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at(at, r.declines)
+			r.ends(order.Failed, order.PaymentDeclined)
+		})
+	}
+}
+
+func TestSagaBegunAgainKnowsTheDeclinesOfItsPayment(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	if _, err := r.shop.Reserve(t.Context(), r.id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := r.shop.RequestPayment(t.Context(), r.id, "a", "https://pay.example/a", r.Now().Add(window)); err != nil {
+		t.Fatal(err)
+	}
+	r.at("Published PAYMENT_PENDING", func() {
+		r.later(time.Minute, r.declines)() // of the id that another run would have got
+		r.later(2*time.Minute, r.declinesPayment("a"))()
+	})
+	r.ends(order.Failed, order.PaymentDeclined)
+	if n := r.Now().Sub(r.shop.orders[r.id].CreatedAt); n < 2*time.Minute {
+		t.Errorf("ended after %s", n)
+	}
+}
+
+func TestRightAmountAfterAWrongOneConfirmsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() {
+		r.shop.payWrong(r.id, asked(r.id))
+		r.later(time.Minute, r.pays(asked(r.id)))()
+	})
+	r.ends(order.Confirmed, "")
+	r.payment(asked(r.id), order.PaymentApplied)
+}
+
+func TestDeclineAfterAWrongAmountFailsOrder(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() {
+		r.shop.payWrong(r.id, asked(r.id))
+		r.later(time.Minute, r.declines)()
+	})
+	r.ends(order.Failed, order.PaymentDeclined)
+}
+
+func TestFreeOrderIsConfirmedWithoutTheProvider(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("Initiate", 100, errDown)
+	r := newRunOf(t, s, s.acceptAt(0))
+	r.ends(order.Confirmed, "")
+	r.published(order.InventoryReserved, order.Confirmed)
+	if o := s.orders[r.id]; o.PaymentID != "" || o.PaymentURL != "" || len(s.faults["Initiate"]) != 100 {
+		t.Errorf("a payment was asked for: %+v", o)
+	}
+}
+
+func TestFreeOrderThatIsSoldOutFails(t *testing.T) {
+	t.Parallel()
+	s := newShop(0)
+	newRunOf(t, s, s.acceptAt(0)).ends(order.Failed, order.OutOfStock)
+}
+
+func TestFreeOrderIsCancelledUntilItIsConfirmed(t *testing.T) {
+	t.Parallel()
+	for at, want := range map[string]order.Status{"Reserve": order.Cancelled, "Confirm": order.Confirmed} {
+		s := newShop(1)
+		r := newRunOf(t, s, s.acceptAt(0))
+		r.at(at, r.CancelWorkflow)
+		r.ends(want, "")
+	}
+}
+
+// Nobody was asked for it.
+func TestPaymentOfAFreeOrderIsRefunded(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRunOf(t, s, s.acceptAt(0))
+	r.at("Reserve", r.pays("a"))
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentRefunded)
 }
 
 func TestEndOfWindowFailsOrder(t *testing.T) {

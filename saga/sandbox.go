@@ -73,6 +73,11 @@ func (s *Sandbox) Initiate(_ context.Context, o order.Order) (paymentID, link st
 	return q.Get("payment"), u.String(), nil
 }
 
+// Try is Initiate, which never waits.
+func (s *Sandbox) Try(ctx context.Context, o order.Order) (paymentID, link string, err error) {
+	return s.Initiate(ctx, o)
+}
+
 // Refund records that p was given back.
 func (s *Sandbox) Refund(ctx context.Context, p order.Payment, reason string) error {
 	return s.refunds.RecordSandboxRefund(ctx, p.ID, p.OrderID, reason)

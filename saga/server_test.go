@@ -57,7 +57,7 @@ func newStandAt(t *testing.T, s *shop, window time.Duration, address string) *st
 	if err != nil {
 		t.Fatal(err)
 	}
-	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, s.deps())}
+	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, WorkerConfig{}, s.deps())}
 	t.Cleanup(c.Close)
 	t.Cleanup(st.worker.Stop)
 	return st
@@ -165,6 +165,34 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 	s.ends(id, order.Confirmed) // still
 }
 
+// A database that was put back to a state of before the order's end leaves it
+// open while its workflow is COMPLETED: a plain start is answered with that one.
+func TestServerBeginsAnOrderAnewWhoseWorkflowCompleted(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(0), time.Hour)
+	id := s.accept()
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Failed)
+	s.mu.Lock()
+	o := s.orders[id]
+	o.Status, o.Seq, o.FailureReason = order.Pending, 1, ""
+	delete(s.history, id)
+	delete(s.released, id)
+	s.mu.Unlock()
+
+	s.start(id)
+	if running, err := s.client.Running(t.Context(), id); running || err != nil {
+		t.Errorf("running: %v, %v", running, err)
+	}
+	for range 2 { // a second one finds the first, or the order final
+		if err := s.client.Restart(t.Context(), s.order(id)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.ends(id, order.Failed)
+}
+
 func TestServerTimesOutUnpaidOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Second)
@@ -193,11 +221,45 @@ func TestServerFailsDeclinedOrder(t *testing.T) {
 	s.worker.Start()
 	s.start(id)
 	s.wait(pending)
-	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "a", "no funds"); err != nil {
+	if err := s.client.PaymentDeclined(t.Context(), s.order(id), asked(id), "no funds"); err != nil {
 		t.Fatal(err)
 	}
 	s.ends(id, order.Failed)
 	s.record(orderWorkflowID(id), "declined")
+}
+
+func TestServerGoesOnAfterTheDeclineOfAnotherPayment(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "oldest", ""); err != nil {
+		t.Fatal(err)
+	}
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "older", "no funds"); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, asked(id))); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	s.record(orderWorkflowID(id), "paid-after-another-decline")
+}
+
+func TestServerConfirmsFreeOrderWithoutTheProvider(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.acceptAt(0)
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Confirmed)
+	if o := s.order(id); o.PaymentID != "" {
+		t.Errorf("payment %s was asked for", o.PaymentID)
+	}
+	s.record(orderWorkflowID(id), "free")
 }
 
 func TestServerCancelsWaitingOrderAndRefundsWhatCameLate(t *testing.T) {
@@ -351,7 +413,7 @@ func TestServerHandsOrderToAnotherWorker(t *testing.T) {
 	if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, "a-"+id.String())); err != nil {
 		t.Fatal(err)
 	}
-	next := NewWorker(s.client, s.deps())
+	next := NewWorker(s.client, WorkerConfig{}, s.deps())
 	defer next.Stop()
 	next.Start()
 	s.ends(id, order.Confirmed)

@@ -49,12 +49,14 @@ func (s *shop) deps() Deps {
 }
 
 // accept puts in a PENDING order and returns its id.
-func (s *shop) accept() uuid.UUID {
+func (s *shop) accept() uuid.UUID { return s.acceptAt(1999) }
+
+func (s *shop) acceptAt(price int64) uuid.UUID {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	now := time.Now().UTC()
 	o := order.Order{
-		ID: uuid.Must(uuid.NewV7()), UserID: "u1", ProductID: "p1", Quantity: 1, UnitPrice: 1999, Amount: 1999,
+		ID: uuid.Must(uuid.NewV7()), UserID: "u1", ProductID: "p1", Quantity: 1, UnitPrice: price, Amount: price,
 		Currency: "EUR", Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now,
 	}
 	s.orders[o.ID] = &o
@@ -65,16 +67,41 @@ func (s *shop) accept() uuid.UUID {
 func (s *shop) pay(orderID uuid.UUID, paymentID string) order.Payment {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if p := s.payments[paymentID]; p != nil {
-		return *p
-	}
-	p := order.Payment{
-		ID: paymentID, OrderID: orderID, Money: order.Money{Amount: 1999, Currency: "EUR"},
-		State: order.PaymentReceived, ReceivedAt: time.Now().UTC(),
-	}
-	s.payments[paymentID] = &p
-	return p
+	return s.record(orderID, paymentID, order.PaymentReceived)
 }
+
+// decline records a decline as the webhook does, and returns the payment.
+func (s *shop) decline(orderID uuid.UUID, paymentID string) order.Payment {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record(orderID, paymentID, order.PaymentRefused)
+}
+
+// payWrong records a payment of a wrong amount, of which the saga is not told.
+func (s *shop) payWrong(orderID uuid.UUID, paymentID string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.record(orderID, paymentID, order.PaymentMismatch)
+}
+
+// record follows the rules of store.RecordPayment. Call it with s locked.
+func (s *shop) record(orderID uuid.UUID, paymentID string, state order.PaymentState) order.Payment {
+	p := s.payments[paymentID]
+	if p == nil {
+		p = &order.Payment{ID: paymentID, OrderID: orderID, State: state, ReceivedAt: time.Now().UTC()}
+		s.payments[paymentID] = p
+	}
+	if state != order.PaymentMismatch && (p.State == order.PaymentRefused || p.State == order.PaymentMismatch) {
+		p.State = state
+	}
+	if o := s.orders[orderID]; o != nil {
+		p.Money = o.Total()
+	}
+	return *p
+}
+
+// asked is the id of the payment that the provider makes for an order.
+func asked(id uuid.UUID) string { return "pay-" + id.String() }
 
 // fail makes the next n calls of method return err.
 func (s *shop) fail(method string, n int, err error) {
@@ -138,7 +165,7 @@ func (s *shop) move(id uuid.UUID, to order.Status, change func(*order.Order) err
 	if o == nil {
 		return order.Change{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
 	}
-	if !o.Status.CanBecome(to) {
+	if !o.MayBecome(to) {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order is %s.", o.Status)
 	}
 	if err := change(o); err != nil {
@@ -190,6 +217,9 @@ func (s *shop) Confirm(_ context.Context, id uuid.UUID, paymentID string) (order
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.payments[paymentID]
+	if paymentID == "" && s.orders[id].Free() {
+		return s.move(id, order.Confirmed, func(*order.Order) error { return nil })
+	}
 	if s.orders[id].Status == order.Confirmed && p.State != order.PaymentApplied {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order has another payment.")
 	}
@@ -260,11 +290,15 @@ func (s *shop) Settle(context.Context, uuid.UUID, order.Stock) error {
 	return nil
 }
 
+func (s *shop) Try(ctx context.Context, o order.Order) (string, string, error) {
+	return s.Initiate(ctx, o)
+}
+
 func (s *shop) Initiate(_ context.Context, o order.Order) (string, string, error) {
 	if err := s.enter("Initiate"); err != nil {
 		return "", "", err
 	}
-	return "pay-" + o.ID.String(), "https://pay.example/" + o.ID.String(), nil
+	return asked(o.ID), "https://pay.example/" + o.ID.String(), nil
 }
 
 func (s *shop) Refund(_ context.Context, p order.Payment, _ string) error {

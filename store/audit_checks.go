@@ -62,7 +62,7 @@ func violations() []check {
 			WHERE state = 'APPLIED' GROUP BY order_id HAVING count(*) > 1`},
 		{"I3", "confirmed without an applied payment", `
 			SELECT order_id::text, 'payment ' || payment_id FROM orders o
-			WHERE status = 'CONFIRMED' AND NOT EXISTS (
+			WHERE status = 'CONFIRMED' AND amount > 0 AND NOT EXISTS (
 				SELECT FROM payments p WHERE p.order_id = o.order_id AND p.state = 'APPLIED')`},
 		{"I3", "paid back, and not as a refund", `
 			SELECT r.payment_id, 'the payment is ' || coalesce(p.state, 'unknown')
@@ -90,6 +90,9 @@ func violations() []check {
 			SELECT order_id::text, previous || ' became ' || status FROM moves
 			WHERE previous NOT IN ('CONFIRMED', 'FAILED', 'CANCELLED')
 				AND (previous, status) NOT IN (SELECT * FROM unnest(@legal_from::text[], @legal_to::text[]))`},
+		{"I4", "confirmed without having waited for a payment", moves + `
+			SELECT order_id::text, previous || ' became ' || moves.status FROM moves JOIN orders USING (order_id)
+			WHERE moves.status = 'CONFIRMED' AND previous = 'INVENTORY_RESERVED' AND amount > 0`},
 	}
 }
 
@@ -103,7 +106,8 @@ const moves = `
 func notices() []check {
 	return []check{
 		{"I3", "the amount or currency differs from the order's", `
-			SELECT p.payment_id, p.amount::text || ' ' || p.currency || ' for order ' || p.order_id::text
-			FROM payments p WHERE p.state = 'MISMATCH'`},
+			SELECT DISTINCT p.payment_id, open.amount::text || ' ' || open.currency
+				|| ' for order ' || p.order_id::text || ', the payment is ' || p.state
+			FROM (` + openMismatches + `) open JOIN payments p USING (payment_id)`},
 	}
 }

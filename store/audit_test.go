@@ -109,8 +109,10 @@ func TestTheAuditReportsEachViolation(t *testing.T) {
 			`UPDATE orders SET status = 'FAILED', failure_reason = 'OUT_OF_STOCK' WHERE order_id = $1`}},
 		{"I4 changed after it was final", order.Failed, []string{
 			`INSERT INTO order_events (order_id, seq, status, message, occurred_at) VALUES ($1, 3, 'CANCELLED', '', now())`}},
-		{"I4 moved illegally", order.InventoryReserved, []string{
-			`UPDATE order_events SET status = 'CONFIRMED' WHERE order_id = $1`}},
+		{"I4 moved illegally", order.PaymentPending, []string{
+			`UPDATE order_events SET status = 'CONFIRMED' WHERE order_id = $1 AND seq = 2`}},
+		{"I4 confirmed without having waited for a payment", order.PaymentPending, []string{
+			`UPDATE order_events SET status = 'CONFIRMED' WHERE order_id = $1 AND seq = 3`}},
 	}
 	for _, c := range cases {
 		t.Run(c.finding, func(t *testing.T) {

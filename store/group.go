@@ -198,11 +198,5 @@ func (g *group) saveProducts(batch *pgx.Batch) {
 }
 
 func (g *group) savePayments(batch *pgx.Batch) {
-	var applied []string
-	for id, p := range g.payments {
-		if p.State == order.PaymentApplied {
-			applied = append(applied, id)
-		}
-	}
-	batch.Queue(`UPDATE payments SET state = 'APPLIED', updated_at = now() WHERE payment_id = ANY ($1) AND state = 'RECEIVED'`, applied)
+	batch.Queue(`UPDATE payments SET state = 'APPLIED', updated_at = now() WHERE payment_id = ANY ($1) AND state = 'RECEIVED'`, g.applied)
 }

@@ -83,6 +83,7 @@ func (i *intake) lookup(t tb, userID, key string) (*order.Accepted, error) {
 
 // tb is what the helpers need of a *testing.T or a *rapid.T.
 type tb interface {
+	Context() context.Context
 	Helper()
 	Fatal(args ...any)
 	Fatalf(format string, args ...any)
@@ -110,7 +111,7 @@ func (s *shop) put(t tb, stock int64, limit int) order.Product {
 	p, err := s.PutProduct(context.Background(), order.Product{
 		ID: "p-" + newID().String(), Name: "Lamp", UnitPrice: 1999, Currency: "EUR",
 		PerUserLimit: limit, Ledger: order.Ledger{Total: stock},
-	})
+	}, nil)
 	must(t, err)
 	return p
 }
@@ -140,8 +141,14 @@ func intent(userID, productID, key string) order.Intent {
 // place accepts an order of quantity units.
 func (s *shop) place(t tb, userID, productID string, quantity int) uuid.UUID {
 	t.Helper()
+	return s.placeAt(t, 1999, userID, productID, quantity)
+}
+
+// placeAt is place at another price.
+func (s *shop) placeAt(t tb, price int64, userID, productID string, quantity int) uuid.UUID {
+	t.Helper()
 	in := intent(userID, productID, "")
-	in.Quantity, in.Amount = quantity, int64(quantity)*in.UnitPrice
+	in.Quantity, in.UnitPrice, in.Amount = quantity, price, int64(quantity)*price
 	got, err := s.intake.Insert(context.Background(), in)
 	must(t, err)
 	return got.OrderID

@@ -32,6 +32,7 @@ type group struct {
 	payments map[string]*order.Payment
 	units    map[buyer]int64 // reserved or confirmed; read only where there is a limit
 	events   []order.ProgressEvent
+	applied  []string // payments
 }
 
 // entry is one order with its reservation and the events it has had.
@@ -80,7 +81,7 @@ func (o *entry) allows(m move) bool {
 	if m.to == order.Failed && !m.reason.Allows(o.Status) || m.to != order.Failed && m.reason != "" {
 		return false
 	}
-	return o.Status.CanBecome(m.to)
+	return o.MayBecome(m.to)
 }
 
 // post moves the order's units through the product's ledger, and its payment.
@@ -117,18 +118,31 @@ func (g *group) reserve(o *entry) error {
 }
 
 func (g *group) confirm(o *entry, paymentID string) error {
-	p, pay := g.products[o.ProductID], g.payments[paymentID]
-	if pay == nil || pay.OrderID != o.ID || pay.State != order.PaymentReceived {
-		return order.Errorf(order.CodeConflict, "Payment %s cannot be applied to the order.", paymentID)
-	}
+	p := g.products[o.ProductID]
 	if p == nil || o.reservation != reserved {
 		return fmt.Errorf("store: confirm %s: nothing is reserved", o.ID)
+	}
+	if err := g.apply(o, paymentID); err != nil {
+		return err
 	}
 	p.Ledger.Reserved -= int64(o.Quantity)
 	p.Ledger.Confirmed += int64(o.Quantity)
 	p.Version++
 	o.reservation = confirmed
-	pay.State = order.PaymentApplied
+	return nil
+}
+
+// apply takes the payment that buys o. An order that costs nothing needs none.
+func (g *group) apply(o *entry, paymentID string) error {
+	if paymentID == "" && o.Free() {
+		return nil
+	}
+	p := g.payments[paymentID]
+	if p == nil || p.OrderID != o.ID || p.State != order.PaymentReceived {
+		return order.Errorf(order.CodeConflict, "Payment %s cannot be applied to the order.", paymentID)
+	}
+	p.State = order.PaymentApplied
+	g.applied = append(g.applied, paymentID)
 	return nil
 }
 

@@ -44,9 +44,10 @@ func (s *Store) RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url
 }
 
 // Confirm takes an order from PAYMENT_PENDING to CONFIRMED, its units from
-// reserved to confirmed, and the payment from RECEIVED to APPLIED. Errors as
-// for Reserve; CodeConflict also when the payment is not this order's or not
-// RECEIVED, or the order was confirmed by another one.
+// reserved to confirmed, and the payment from RECEIVED to APPLIED. A free order
+// is confirmed without a payment, paymentID "", and from INVENTORY_RESERVED on.
+// Errors as for Reserve; CodeConflict also when the payment is not this order's
+// or not RECEIVED, or the order was confirmed by another one.
 func (s *Store) Confirm(ctx context.Context, id uuid.UUID, paymentID string) (order.Change, error) {
 	return s.moves.Do(ctx, move{order: id, to: order.Confirmed, paymentID: paymentID})
 }
@@ -83,16 +84,16 @@ func (s *Store) move(ctx context.Context, moves []move) ([]batch.Result[order.Ch
 	if err != nil {
 		return nil, dbError("move orders", err)
 	}
-	s.count(g.events)
+	s.count(g)
 	return results, nil
 }
 
 // count tells the meter what has been committed.
-func (s *Store) count(events []order.ProgressEvent) {
-	for _, e := range events {
+func (s *Store) count(g *group) {
+	for _, e := range g.events {
 		s.meter.OrderMoved(e.Status)
-		if e.Status == order.Confirmed {
-			s.meter.PaymentMoved(order.PaymentApplied)
-		}
+	}
+	for range g.applied {
+		s.meter.PaymentMoved(order.PaymentApplied)
 	}
 }

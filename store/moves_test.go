@@ -248,7 +248,7 @@ func TestEveryIllegalMoveIsRefused(t *testing.T) {
 
 			// on the way to its end, an order has made the earlier steps already
 			repeated := from == m.to || !from.Final() && from == order.PaymentPending && m.to == order.InventoryReserved
-			legal := from.CanBecome(m.to) && (m.to != order.Failed || m.reason.Allows(from))
+			legal := before.MayBecome(m.to) && (m.to != order.Failed || m.reason.Allows(from))
 			switch {
 			case legal && (err != nil || after.Status != m.to || after.Seq != before.Seq+1):
 				t.Errorf("%s → %s was refused: %v", from, name, err)

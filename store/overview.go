@@ -77,7 +77,7 @@ func firstID(t time.Time) (id uuid.UUID) {
 const openOrders = `
 	SELECT currency, count(*) FILTER (WHERE status = 'PAYMENT_PENDING'),
 		least(coalesce(sum(amount) FILTER (WHERE status = 'PAYMENT_PENDING'), 0), 9223372036854775807)::bigint,
-		min(created_at) FILTER (WHERE status = 'PENDING')
+		min(created_at) FILTER (WHERE status = 'PENDING'), min(expires_at) FILTER (WHERE status = 'PAYMENT_PENDING')
 	FROM orders WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
 	GROUP BY currency ORDER BY currency`
 
@@ -87,8 +87,10 @@ func (v *overview) readOpen(batch *pgx.Batch) {
 			awaited int64
 			money   order.Money
 			oldest  *time.Time
+			expires *time.Time
 		)
-		_, err := pgx.ForEachRow(rows, []any{&money.Currency, &awaited, &money.Amount, &oldest}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&money.Currency, &awaited, &money.Amount, &oldest, &expires}, func() error {
+			v.OverdueFor = max(v.OverdueFor, v.age(expires))
 			v.OldestPending = max(v.OldestPending, v.age(oldest))
 			if awaited > 0 {
 				v.Awaited += awaited
@@ -109,13 +111,14 @@ func (v *overview) readOutbox(batch *pgx.Batch) {
 	})
 }
 
-// leftPayments leaves old mismatches to the audit: they never end, and a
+// leftPayments leaves old mismatches to the audit: they may never end, and a
 // warning that never ends is not read.
 const leftPayments = `
-	SELECT state, count(*), min(updated_at) FROM payments
-	WHERE state IN ('RECEIVED', 'REFUNDING', 'MISMATCH')
-		AND (state <> 'MISMATCH' OR updated_at > now() - interval '1 day')
-	GROUP BY state`
+	SELECT state, count(*), min(updated_at) FROM payments WHERE state IN ('RECEIVED', 'REFUNDING')
+	GROUP BY state
+	UNION ALL
+	SELECT 'MISMATCH', count(DISTINCT payment_id), min(reported_at) FROM (` + openMismatches + `) open
+	WHERE reported_at > now() - interval '1 day'`
 
 func (v *overview) readPayments(batch *pgx.Batch) {
 	for _, state := range []order.PaymentState{order.PaymentReceived, order.PaymentRefunding, order.PaymentMismatch} {
@@ -129,8 +132,11 @@ func (v *overview) readPayments(batch *pgx.Batch) {
 		)
 		_, err := pgx.ForEachRow(rows, []any{&state, &count, &oldest}, func() error {
 			v.Payments[state] = count
-			if state == order.PaymentRefunding {
+			switch state {
+			case order.PaymentRefunding:
 				v.RefundingFor = v.age(oldest)
+			case order.PaymentReceived:
+				v.ReceivedFor = v.age(oldest)
 			}
 			return nil
 		})

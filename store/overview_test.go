@@ -81,21 +81,33 @@ func TestOverviewShowsWhatIsStuck(t *testing.T) {
 	s := newShop(t)
 	p := s.put(t, 100, 0)
 	id := s.at(t, p.ID, order.PaymentPending)
-	for payment, state := range map[string]order.PaymentState{"m": order.PaymentMismatch, "n": order.PaymentMismatch, "r": order.PaymentReceived} {
+	for payment, state := range map[string]order.PaymentState{
+		"m": order.PaymentMismatch, "n": order.PaymentMismatch, "r": order.PaymentReceived, "w": order.PaymentReceived,
+	} {
 		_, err := s.RecordPayment(t.Context(), order.Payment{ID: payment, OrderID: id, Money: order.Money{Amount: 1, Currency: "EUR"}, State: state})
 		must(t, err)
 	}
 	_, err := s.MovePayment(t.Context(), "r", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
 	must(t, err)
 	s.exec(t, `UPDATE payments SET updated_at = now() - interval '2 days' WHERE payment_id IN ('n', 'r')`)
+	s.exec(t, `UPDATE payments SET updated_at = now() - interval '5 minutes' WHERE payment_id = 'w'`)
+	s.exec(t, `UPDATE payments SET received_at = now() - interval '2 days' WHERE payment_id = 'n'`)
+	s.exec(t, `UPDATE payment_mismatches SET reported_at = now() - interval '2 days' WHERE payment_id = 'n'`)
 	s.exec(t, `UPDATE outbox SET created_at = now() - interval '1 minute'`)
+	s.exec(t, `UPDATE orders SET expires_at = now() - interval '3 minutes'`)
 
 	v := overview(t, s)
 	if v.OutboxRows != 1 || v.OutboxAge < time.Minute {
 		t.Errorf("%d rows in the outbox, the oldest for %v", v.OutboxRows, v.OutboxAge)
 	}
-	if v.Payments[order.PaymentRefunding] != 1 || v.RefundingFor < 48*time.Hour || v.Payments[order.PaymentReceived] != 0 {
+	if v.Payments[order.PaymentRefunding] != 1 || v.RefundingFor < 48*time.Hour {
 		t.Errorf("payments %v, refunding for %v", v.Payments, v.RefundingFor)
+	}
+	if v.Payments[order.PaymentReceived] != 1 || v.ReceivedFor < 5*time.Minute || v.ReceivedFor > 6*time.Minute {
+		t.Errorf("payments %v, received for %v", v.Payments, v.ReceivedFor)
+	}
+	if v.OverdueFor < 3*time.Minute || v.OverdueFor > 4*time.Minute {
+		t.Errorf("the order is overdue for %v", v.OverdueFor)
 	}
 	if v.Payments[order.PaymentMismatch] != 1 {
 		t.Errorf("%d mismatches of the last day, want one", v.Payments[order.PaymentMismatch])

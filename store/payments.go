@@ -22,37 +22,50 @@ func scanPayment(row pgx.CollectableRow) (p order.Payment, err error) {
 
 // RecordPayment stores what the provider reported, in state RECEIVED, DECLINED
 // or MISMATCH, at p.ReceivedAt (zero: now). A payment that is known already
-// wins and is returned as it is, unless it was DECLINED: money may arrive after
-// a decline, and money that arrived is never forgotten. Codes:
-// CodeOrderNotFound, CodeConflict when the payment id belongs to another order,
-// CodeValidation.
+// wins and is returned as it is, but for two: money may arrive after a decline,
+// and money that arrived is never forgotten; and a MISMATCH, which is kept
+// beside the payment and never changes one, may be put right or declined.
+// Codes: CodeOrderNotFound, CodeConflict when the payment id belongs to another
+// order, CodeValidation.
 func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
 	switch p.State {
-	case order.PaymentReceived, order.PaymentRefused, order.PaymentMismatch:
+	case order.PaymentMismatch:
+		return s.recordMismatch(ctx, p)
+	case order.PaymentReceived, order.PaymentRefused:
 	default:
 		return order.Payment{}, order.Errorf(order.CodeValidation, "A payment cannot begin as %q.", p.State)
 	}
 	rows, _ := s.pool.Query(ctx, `
+		WITH settled AS (
+			UPDATE payment_mismatches SET settled_at = now()
+			WHERE payment_id = $1 AND order_id = $2 AND settled_at IS NULL
+		)
 		INSERT INTO payments AS known (`+paymentColumns+`)
 		VALUES ($1, $2, $3, $4, $5, coalesce($6, now()))
 		ON CONFLICT (payment_id) DO UPDATE SET state = excluded.state, amount = excluded.amount,
 			currency = excluded.currency, received_at = excluded.received_at, updated_at = now()
-		WHERE known.state = 'DECLINED' AND excluded.state <> 'DECLINED' AND known.order_id = excluded.order_id
+		WHERE known.state IN ('DECLINED', 'MISMATCH') AND excluded.state <> known.state AND known.order_id = excluded.order_id
 		RETURNING `+paymentColumns,
 		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, string(p.State), zeronull.Timestamptz(p.ReceivedAt))
 	recorded, err := pgx.CollectExactlyOneRow(rows, scanPayment)
 	switch {
 	case errors.Is(err, pgx.ErrNoRows):
 		return s.knownPayment(ctx, p)
+	case err != nil:
+		return order.Payment{}, notRecorded(p, err)
+	}
+	s.meter.PaymentMoved(recorded.State)
+	return recorded, nil
+}
+
+func notRecorded(p order.Payment, err error) error {
+	switch {
 	case violates(err, "payments_order_id_fkey"):
-		return order.Payment{}, orderNotFound(p.OrderID)
+		return orderNotFound(p.OrderID)
 	case badData(err):
-		return order.Payment{}, order.Wrap(err, order.CodeValidation, "The payment cannot be stored.")
+		return order.Wrap(err, order.CodeValidation, "The payment cannot be stored.")
 	}
-	if err == nil {
-		s.meter.PaymentMoved(recorded.State)
-	}
-	return recorded, dbError("record payment", err)
+	return dbError("record payment", err)
 }
 
 func (s *Store) knownPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
@@ -109,13 +122,14 @@ func (s *Store) RecordSandboxRefund(ctx context.Context, paymentID string, order
 	return dbError("record sandbox refund", err)
 }
 
-// UnfinishedPayments returns the payments that were received or are being
-// refunded and have not changed for age or longer, oldest first.
-func (s *Store) UnfinishedPayments(ctx context.Context, age time.Duration) ([]order.Payment, error) {
+// UnfinishedPayments returns up to limit payments that were received or are
+// being refunded and have not changed for age or longer, by id, from behind the
+// id after.
+func (s *Store) UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error) {
 	rows, _ := s.pool.Query(ctx, `
 		SELECT `+paymentColumns+` FROM payments
-		WHERE state IN ('RECEIVED', 'REFUNDING') AND updated_at <= now() - $1::interval
-		ORDER BY updated_at`, age)
+		WHERE state IN ('RECEIVED', 'REFUNDING') AND updated_at <= now() - $1::interval AND payment_id > $2
+		ORDER BY payment_id LIMIT $3`, age, after, limit)
 	left, err := pgx.CollectRows(rows, scanPayment)
 	return left, dbError("read unfinished payments", err)
 }

@@ -113,8 +113,11 @@ func TestUnfinishedPaymentsAreThoseLeftAlone(t *testing.T) {
 		s.pay(t, ids[order.Failed], id)
 	}
 	s.exec(t, `UPDATE payments SET updated_at = now() - interval '1 minute' WHERE payment_id = 'old'`)
-	left, err := s.UnfinishedPayments(t.Context(), auditGrace)
+	left, err := s.UnfinishedPayments(t.Context(), auditGrace, "", 10)
 	if err != nil || len(left) != 1 || left[0].ID != "old" {
 		t.Errorf("got %+v, %v", left, err)
+	}
+	if left, err = s.UnfinishedPayments(t.Context(), auditGrace, "old", 10); err != nil || len(left) != 0 {
+		t.Errorf("behind the last: %+v, %v", left, err)
 	}
 }

@@ -22,7 +22,8 @@ func TestAnyMovesKeepTheBooks(t *testing.T) {
 		ids := make([]uuid.UUID, rapid.IntRange(1, 6).Draw(t, "orders"))
 		for i := range ids {
 			user := rapid.SampledFrom([]string{"alice", "bob"}).Draw(t, "user")
-			ids[i] = s.place(t, user, p.ID, rapid.IntRange(1, 3).Draw(t, "quantity"))
+			price := rapid.SampledFrom([]int64{1999, 1999, 0}).Draw(t, "price")
+			ids[i] = s.placeAt(t, price, user, p.ID, rapid.IntRange(1, 3).Draw(t, "quantity"))
 		}
 		for range rapid.IntRange(1, 5).Draw(t, "rounds") {
 			var wg sync.WaitGroup
@@ -37,7 +38,9 @@ func TestAnyMovesKeepTheBooks(t *testing.T) {
 	})
 }
 
-var moveKinds = []string{"reserve", "reserve", "request", "request", "confirm", "confirm", "fail", "time out", "cancel", "restock"}
+var moveKinds = []string{
+	"reserve", "reserve", "request", "request", "confirm", "confirm", "give away", "pay wrong", "decline", "fail", "time out", "cancel", "restock",
+}
 
 func (s *shop) try(t *rapid.T, id uuid.UUID, kind string) {
 	ctx := context.Background()
@@ -50,6 +53,12 @@ func (s *shop) try(t *rapid.T, id uuid.UUID, kind string) {
 	case "confirm":
 		s.pay(t, id, "pay-"+id.String())
 		_, err = s.Confirm(ctx, id, "pay-"+id.String())
+	case "give away":
+		_, err = s.Confirm(ctx, id, "")
+	case "pay wrong":
+		_, err = s.RecordPayment(ctx, order.Payment{ID: "pay-" + id.String(), OrderID: id, Money: odd, State: order.PaymentMismatch})
+	case "decline":
+		_, err = s.RecordPayment(ctx, order.Payment{ID: "pay-" + id.String(), OrderID: id, Money: costs, State: order.PaymentRefused})
 	case "fail":
 		_, err = s.Finish(ctx, id, order.Failed, order.OutOfStock)
 	case "time out":

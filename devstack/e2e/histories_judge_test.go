@@ -2,7 +2,6 @@ package e2e
 
 import (
 	"net/http"
-	"slices"
 	"sync"
 	"testing"
 	"time"
@@ -12,6 +11,9 @@ import (
 	"order-service/order"
 )
 
+// givenAway is how a free order ends that nobody cancelled in time.
+const givenAway = "CONFIRMED, free of charge"
+
 // end names how the history ended, for the count.
 func (h *history) end() string {
 	switch {
@@ -19,6 +21,8 @@ func (h *history) end() string {
 		return string(h.requests[0].code())
 	case h.last.Status == order.Failed:
 		return string(h.last.FailureReason)
+	case h.last.Status == order.Confirmed && h.goods == free:
+		return givenAway
 	}
 	return string(h.last.Status)
 }
@@ -72,12 +76,10 @@ func (h *history) judgeAnswer(a answer) {
 	if o.Status.Final() && o.Status != h.last.Status {
 		h.t.Errorf("%s, and the order ended %s", a, h.last)
 	}
-	ok, mismatch := a.status == http.StatusOK, a.status == http.StatusConflict && a.code() == order.CodeAmountMismatch
+	ok := a.status == http.StatusOK // a right payment always, whatever was said of it before
 	switch a.deed {
-	case pays:
-		ok = ok || mismatch && h.sent(paysWrong, a.id)
 	case paysWrong:
-		ok = mismatch
+		ok = a.status == http.StatusConflict && a.code() == order.CodeAmountMismatch
 	case cancels:
 		ok = ok && (o.CancelRequested || o.Status == order.Cancelled) ||
 			a.status == http.StatusConflict && a.code() == order.CodeNotCancellable && h.last.Status != order.Cancelled
@@ -87,14 +89,11 @@ func (h *history) judgeAnswer(a answer) {
 	}
 }
 
-func (h *history) sent(d deed, paymentID string) bool {
-	return slices.ContainsFunc(h.answers, func(a answer) bool { return a.deed == d && a.id == paymentID })
-}
-
 // judgeEnd expects an end for which there was a cause before it.
 func (h *history) judgeEnd() {
 	causes := map[string]bool{
-		string(order.PaymentTimeout): h.pace == hasty,
+		string(order.PaymentTimeout): h.pace == hasty && h.goods != free,
+		givenAway:                    h.goods == free,
 		string(order.OutOfStock):     h.goods == scarce,  // the gate may be filled again in between: other tests flush Redis,
 		string(order.PurchaseLimit):  h.goods == limited, // and it is the ledger that decides
 	}
@@ -106,7 +105,9 @@ func (h *history) judgeEnd() {
 		case pays:
 			causes[string(order.Confirmed)] = true
 		case declines:
-			causes[string(order.PaymentDeclined)] = true
+			if a.id == h.last.PaymentID { // no other ends anything
+				causes[string(order.PaymentDeclined)] = true
+			}
 		case cancels:
 			causes[string(order.Cancelled)] = true
 		}
@@ -126,7 +127,7 @@ func (h *history) paidFirst() bool {
 		var paid, against bool
 		for _, a := range h.answers {
 			paid = paid || a.scene == number && a.deed == pays && a.status == http.StatusOK
-			against = against || a.scene == number && (a.deed == cancels || a.deed == declines)
+			against = against || a.scene == number && (a.deed == cancels || a.deed == declines && a.id == h.asked)
 		}
 		if paid || against {
 			return !against
@@ -135,11 +136,16 @@ func (h *history) paidFirst() bool {
 	return false
 }
 
+// as is the order as it was.
+func (h *history) as(s order.Status) order.Order {
+	return order.Order{Status: s, Amount: h.last.Amount}
+}
+
 // judgeEvents expects that timeline, stream and views tell the same story.
 func (h *history) judgeEvents() {
 	before := order.Status("")
 	for i, e := range h.timeline {
-		if e.Seq != int64(i+1) || i == 0 && e.Status != order.Pending || i > 0 && !before.CanBecome(e.Status) {
+		if e.Seq != int64(i+1) || i == 0 && e.Status != order.Pending || i > 0 && !h.as(before).MayBecome(e.Status) {
 			h.t.Errorf("the timeline says that %q became %s with seq %d", before, e.Status, e.Seq)
 		}
 		before = e.Status
@@ -219,7 +225,11 @@ func (h *history) judgeMoney(t *testing.T, deadline time.Time) {
 			t.Errorf("history %d: payment %s was refunded %d times, want %d; the order is %s by %s", h.n, id, got, want, h.last, h.last.PaymentID)
 		}
 	}
-	if h.last.Status == order.Confirmed && !taken[h.last.PaymentID] {
+	if h.goods == free {
+		if made := h.shop.provider.paymentOf(h.id); made != "" || h.last.PaymentID != "" {
+			t.Errorf("history %d: free order %s has payments %q and %q", h.n, h.last, made, h.last.PaymentID)
+		}
+	} else if h.last.Status == order.Confirmed && !taken[h.last.PaymentID] {
 		t.Errorf("history %d: order %s was confirmed by %s, which nobody sent", h.n, h.last, h.last.PaymentID)
 	}
 }

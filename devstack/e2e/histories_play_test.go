@@ -1,8 +1,10 @@
 package e2e
 
 import (
+	"crypto/rand"
 	"fmt"
 	"net/http"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -21,6 +23,13 @@ const (
 	fanLimit    = 2 // of limited goods, for each buyer
 )
 
+func (g goods) price() int64 {
+	if g == free {
+		return 0
+	}
+	return unitPrice
+}
+
 func (g goods) stock() int64 {
 	if g == scarce {
 		return scarceStock
@@ -32,10 +41,15 @@ func (g goods) stock() int64 {
 func stockUp(shops map[pace]*shop) shelf {
 	all := shelf{}
 	for at, s := range shops {
-		all[at] = map[goods]string{plenty: s.product(plentyStock), scarce: s.product(scarceStock), limited: s.product(plentyStock)}
-		s.buyer("root", admin).call("PUT", "/admin/products/"+all[at][limited], map[string]any{
-			"name": "Limited", "unitPrice": unitPrice, "currency": "EUR", "stock": plentyStock, "perUserLimit": fanLimit,
-		}).expect(http.StatusOK)
+		all[at] = map[goods]string{}
+		for _, g := range []goods{plenty, scarce, limited, free} {
+			all[at][g] = "p-" + strings.ToLower(rand.Text()[:12])
+			product := map[string]any{"name": string(g), "unitPrice": g.price(), "currency": "EUR", "stock": g.stock()}
+			if g == limited {
+				product["perUserLimit"] = fanLimit
+			}
+			s.buyer("root", admin).call("PUT", "/admin/products/"+all[at][g], product).expect(http.StatusOK)
+		}
 	}
 	return all
 }
@@ -50,6 +64,7 @@ type history struct {
 	productID string
 
 	id     uuid.UUID // zero: no request was accepted
+	asked  string    // the payment that the buyer was asked for; "" where that is not known
 	unsure bool      // a request without a key was refused for a cause that may leave an order behind
 	last   orderView // the order when it was final
 
@@ -97,13 +112,16 @@ func (h *history) play() {
 	}
 	var begun sync.WaitGroup
 	begun.Go(func() {
-		h.act(0, h.early, orderView{OrderID: h.id, Amount: int64(h.quantity) * unitPrice, Currency: "EUR"})
+		h.act(0, h.early, orderView{OrderID: h.id, Amount: int64(h.quantity) * h.goods.price(), Currency: "EUR"})
 	})
 	if h.key != "" {
 		begun.Go(h.abuse)
 	}
 	o := h.await(func(s order.Status) bool { return s == order.PaymentPending || s.Final() })
 	begun.Wait()
+	if o.Status == order.PaymentPending {
+		h.asked = o.PaymentID
+	}
 	for i, s := range h.scenes {
 		h.act(1+i, s, o)
 	}
@@ -184,7 +202,7 @@ func (h *history) try(d deed, o orderView) reply {
 	case pays:
 		return h.shop.paid(o)
 	case paysWrong:
-		o.Amount--
+		o.Amount++
 		return h.shop.paid(o)
 	case declines:
 		return h.shop.declined(o)

@@ -64,7 +64,7 @@ func expectVariety(t *testing.T, ends map[string]int) {
 	}
 	for _, end := range []string{
 		string(order.Confirmed), string(order.Cancelled), string(order.PaymentDeclined), string(order.PaymentTimeout),
-		string(order.CodeSoldOut), string(order.CodePurchaseLimit),
+		string(order.CodeSoldOut), string(order.CodePurchaseLimit), givenAway,
 	} {
 		if ends[end] == 0 {
 			t.Errorf("no history ended with %s: %v", end, ends)
@@ -156,6 +156,7 @@ const (
 	plenty  goods = "plenty"
 	scarce  goods = "scarce"
 	limited goods = "limited"
+	free    goods = "free"
 
 	pays      deed = "pay"
 	paysWrong deed = "pays a wrong amount"
@@ -163,18 +164,18 @@ const (
 	cancels   deed = "cancel"
 	looks     deed = "look"
 
-	asked   payment = "asked" // the provider's own id; nobody knows it early
-	early   payment = "early"
-	second  payment = "second"
-	wrong   payment = "wrong"
-	refused payment = "refused"
+	asked  payment = "asked" // the provider's own id; nobody knows it early
+	early  payment = "early"
+	second payment = "second"
+	wrong  payment = "wrong"
+	older  payment = "older" // of an attempt before the one that is asked
 )
 
 // drawPlan draws plan n of a seed.
 func drawPlan(seed uint64, n int) plan {
 	d := rand.New(rand.NewPCG(seed, uint64(n)))
 	p := plan{
-		n: n, pace: pick(d, hasty, patient), goods: pick(d, plenty, plenty, scarce, limited),
+		n: n, pace: pick(d, hasty, patient), goods: pick(d, plenty, plenty, plenty, scarce, limited, free),
 		quantity: 1 + d.IntN(2), fan: d.IntN(2), copies: 1, watched: one(d, 2), reconnect: one(d, 2),
 	}
 	if !one(d, 3) {
@@ -188,7 +189,7 @@ func drawPlan(seed uint64, n int) plan {
 	}
 	if p.pace == patient { // or the order would wait for a quarter of an hour
 		p.scenes = append(p.scenes, scene{pick(d,
-			act{deed: cancels, times: 1}, act{deed: declines, payment: refused, times: 1}, act{deed: pays, payment: second, times: 1})})
+			act{deed: cancels, times: 1}, act{deed: declines, payment: asked, times: 1}, act{deed: pays, payment: second, times: 1})})
 	}
 	p.late = drawScene(d, patient, asked, early, second)
 	return p
@@ -196,8 +197,14 @@ func drawPlan(seed uint64, n int) plan {
 
 // drawScene draws up to three acts with payments among those that may be known.
 func drawScene(d *rand.Rand, at pace, known ...payment) (s scene) {
-	if one(d, 5) { // the classic
+	switch d.IntN(10) { // the classics
+	case 0, 1:
 		return scene{{deed: cancels, times: 1}, {deed: pays, payment: known[0], times: 1}}
+	case 2:
+		then := act{deed: pick(d, pays, declines), payment: known[0], times: 1, pause: time.Duration(d.IntN(40)) * time.Millisecond}
+		return scene{{deed: paysWrong, payment: known[0], times: 1}, then}
+	case 3:
+		return scene{{deed: declines, payment: older, times: 1}, {deed: pays, payment: known[0], times: 1}}
 	}
 	for range 1 + d.IntN(3) {
 		a := act{deed: pick(d, pays, pays, pays, paysWrong, declines, cancels, cancels, looks), times: 1}
@@ -205,9 +212,9 @@ func drawScene(d *rand.Rand, at pace, known ...payment) (s scene) {
 		case pays:
 			a.payment, a.times = pick(d, known...), pick(d, 1, 1, 1, 2, 10)
 		case paysWrong:
-			a.payment, a.times = pick(d, wrong, wrong, wrong, known[0]), pick(d, 1, 3)
+			a.payment, a.times = pick(d, wrong, known[0]), pick(d, 1, 3)
 		case declines:
-			a.payment, a.times = pick(d, refused, known[0]), pick(d, 1, 2)
+			a.payment, a.times = pick(d, older, known[0]), pick(d, 1, 2)
 		case cancels:
 			a.times = pick(d, 1, 1, 2)
 		}

@@ -1,0 +1,49 @@
+package store
+
+import (
+	"context"
+	"slices"
+
+	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
+	"order-service/order"
+)
+
+// openMismatches are the reports of a wrong amount or currency that none has
+// followed which fits. The second half are those of a process of the version
+// before the table; they may be in the first as well.
+const openMismatches = `
+	SELECT payment_id, amount, currency, reported_at FROM payment_mismatches WHERE settled_at IS NULL
+	UNION ALL
+	SELECT payment_id, amount, currency, received_at FROM payments WHERE state = 'MISMATCH'`
+
+// recordMismatch stores a report that does not fit beside its payment, which
+// begins as MISMATCH where there is none yet. It returns the payment as it is.
+func (s *Store) recordMismatch(ctx context.Context, p order.Payment) (order.Payment, error) {
+	var (
+		batch   pgx.Batch
+		reports []int64
+	)
+	batch.Queue(`
+		INSERT INTO payments (`+paymentColumns+`) VALUES ($1, $2, $3, $4, 'MISMATCH', coalesce($5, now()))
+		ON CONFLICT (payment_id) DO NOTHING`,
+		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, zeronull.Timestamptz(p.ReceivedAt))
+	batch.Queue(`
+		INSERT INTO payment_mismatches AS known (payment_id, order_id, amount, currency, reported_at)
+		SELECT payment_id, order_id, $3, $4, coalesce($5, now()) FROM payments WHERE payment_id = $1 AND order_id = $2
+		ON CONFLICT (payment_id, amount, currency) DO UPDATE SET
+			reports = known.reports + 1, reported_at = excluded.reported_at, settled_at = NULL
+		RETURNING reports`,
+		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, zeronull.Timestamptz(p.ReceivedAt)).Query(func(rows pgx.Rows) (err error) {
+		reports, err = pgx.CollectRows(rows, pgx.RowTo[int64])
+		return err
+	})
+	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
+		return order.Payment{}, notRecorded(p, err)
+	}
+	if slices.Equal(reports, []int64{1}) {
+		s.meter.PaymentMoved(order.PaymentMismatch)
+	}
+	return s.knownPayment(ctx, p)
+}

@@ -1,0 +1,150 @@
+package store_test
+
+import (
+	"slices"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+var (
+	costs = order.Money{Amount: 1999, Currency: "EUR"} // what every order of these tests does
+	odd   = order.Money{Amount: 1998, Currency: "EUR"}
+)
+
+// reports records what a provider says of a payment, one thing after the
+// other, and returns what the payment is then.
+func (s *shop) reports(t tb, id uuid.UUID, paymentID string, states ...order.PaymentState) (p order.Payment) {
+	t.Helper()
+	for _, state := range states {
+		money := costs
+		if state == order.PaymentMismatch {
+			money = odd
+		}
+		var err error
+		p, err = s.RecordPayment(t.Context(), order.Payment{ID: paymentID, OrderID: id, Money: money, State: state})
+		must(t, err)
+	}
+	return p
+}
+
+const (
+	right    = order.PaymentReceived
+	wrong    = order.PaymentMismatch
+	declined = order.PaymentRefused
+)
+
+// A report of a wrong amount used to close its payment for good: the right one
+// was refused for ever, the buyer had paid and the order timed out.
+func TestAReportThatDoesNotFitChangesNoPayment(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	for _, c := range []struct {
+		said []order.PaymentState
+		want order.PaymentState
+	}{
+		{[]order.PaymentState{wrong}, wrong},
+		{[]order.PaymentState{wrong, wrong}, wrong},
+		{[]order.PaymentState{wrong, right}, right},
+		{[]order.PaymentState{wrong, declined}, declined},
+		{[]order.PaymentState{wrong, declined, right}, right},
+		{[]order.PaymentState{declined, wrong}, declined},
+		{[]order.PaymentState{declined, wrong, right}, right},
+		{[]order.PaymentState{right, wrong}, right},
+		{[]order.PaymentState{wrong, right, wrong, declined}, right},
+	} {
+		id := s.at(t, p.ID, order.PaymentPending)
+		got := s.reports(t, id, "pay-"+id.String(), c.said...)
+		if got.State != c.want || got.State == right && got.Money != costs {
+			t.Errorf("%v: %+v, want %s", c.said, got, c.want)
+		}
+		if got.State != right {
+			continue
+		}
+		if _, err := s.Confirm(t.Context(), id, got.ID); err != nil {
+			t.Errorf("%v: it does not buy the order: %v", c.said, err)
+		}
+	}
+}
+
+func TestAMismatchIsListedUntilItIsPutRight(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	for _, c := range []struct {
+		said   []order.PaymentState
+		listed bool
+	}{
+		{[]order.PaymentState{wrong}, true},
+		{[]order.PaymentState{wrong, wrong}, true},
+		{[]order.PaymentState{wrong, right}, false},
+		{[]order.PaymentState{wrong, declined}, false},
+		{[]order.PaymentState{right, wrong}, true},
+		{[]order.PaymentState{declined, wrong}, true},
+		{[]order.PaymentState{wrong, right, wrong}, true},
+		{[]order.PaymentState{right, wrong, right}, false},
+	} {
+		s.exec(t, `TRUNCATE payments CASCADE`)
+		id := s.at(t, p.ID, order.PaymentPending)
+		s.reports(t, id, "pay", c.said...)
+		if listed := s.listed(t, "pay"); listed != c.listed || overview(t, s).Payments[order.PaymentMismatch] != count(listed) {
+			t.Errorf("%v: listed %t, on the board %v", c.said, listed, overview(t, s).Payments)
+		}
+	}
+}
+
+func count(listed bool) int64 {
+	if listed {
+		return 1
+	}
+	return 0
+}
+
+// listed reports whether the audit names the payment, once, for a person.
+func (s *shop) listed(t tb, paymentID string) bool {
+	t.Helper()
+	a, err := s.Audit(t.Context(), time.Hour, time.Hour)
+	must(t, err)
+	named := slices.DeleteFunc(a.Notices, func(f order.Finding) bool { return f.Subject != paymentID })
+	if len(named) > 1 {
+		t.Fatalf("listed as %v", named)
+	}
+	return len(named) == 1
+}
+
+// The version before had no table for mismatches.
+func TestAMismatchOfTheVersionBeforeIsListedAndPutRight(t *testing.T) {
+	s := newShop(t)
+	id := s.at(t, s.put(t, 1, 0).ID, order.PaymentPending)
+	s.exec(t, `INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('pay', $1, 1, 'USD', 'MISMATCH', now())`, id)
+	if !s.listed(t, "pay") || overview(t, s).Payments[order.PaymentMismatch] != 1 {
+		t.Error("nobody sees it")
+	}
+	if p := s.reports(t, id, "pay", right); p.State != right || p.Money != costs {
+		t.Errorf("%+v", p)
+	}
+	if s.listed(t, "pay") {
+		t.Error("it is put right and listed")
+	}
+}
+
+func TestMismatchesAreKeptOnceEachAndCounted(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 2, 0)
+	id, other := s.at(t, p.ID, order.PaymentPending), s.at(t, p.ID, order.PaymentPending)
+	s.reports(t, id, "pay", wrong, right, wrong, wrong)
+	_, err := s.RecordPayment(t.Context(), order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1999, Currency: "USD"}, State: wrong})
+	must(t, err)
+	if rows, all := s.count(t, `SELECT count(*) FROM payment_mismatches`), s.count(t, `SELECT sum(reports) FROM payment_mismatches`); rows != 2 || all != 4 {
+		t.Errorf("%d rows of %d reports, want 2 of 4", rows, all)
+	}
+	_, err = s.RecordPayment(t.Context(), order.Payment{ID: "pay", OrderID: other, Money: odd, State: wrong})
+	wantCode(t, err, order.CodeConflict)
+	_, err = s.RecordPayment(t.Context(), order.Payment{ID: "new", OrderID: newID(), Money: odd, State: wrong})
+	wantCode(t, err, order.CodeOrderNotFound)
+	if all := s.count(t, `SELECT sum(reports) FROM payment_mismatches`); all != 4 {
+		t.Errorf("%d reports after two that were refused", all)
+	}
+}
