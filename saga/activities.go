@@ -42,9 +42,11 @@ type Gate interface {
 	Settle(ctx context.Context, orderID uuid.UUID, st order.Stock) error
 }
 
-// Provider takes and returns money. Both calls are idempotent: Initiate by the
-// order's id, Refund by the payment's.
+// Provider takes and returns money. Its calls are idempotent: Initiate and Try
+// by the order's id, Refund by the payment's. They wait for their turn, except
+// Try, which is brief and gives up at once where it would have to.
 type Provider interface {
+	Try(ctx context.Context, o order.Order) (paymentID, link string, err error)
 	Initiate(ctx context.Context, o order.Order) (paymentID, link string, err error)
 	Refund(ctx context.Context, p order.Payment, reason string) error
 }
@@ -217,9 +219,7 @@ func (a *activities) settle(ctx context.Context, id uuid.UUID, st order.Stock) {
 // TryPayment asks the provider for a payment once and briefly, within the
 // workflow task. It returns the zero value where InitiatePayment has to go on.
 func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, error) {
-	calling, cancel := context.WithTimeout(ctx, tryTimeout)
-	defer cancel()
-	id, link, err := a.Provider.Initiate(calling, o)
+	id, link, err := a.Provider.Try(ctx, o)
 	switch {
 	case err == nil:
 		return initiated{PaymentID: id, Link: link}, nil
@@ -232,9 +232,7 @@ func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, 
 // InitiatePayment asks the provider for a payment. Its failures are retried by
 // Temporal until the provider counts as unavailable, which is a result.
 func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initiated, error) {
-	calling, cancel := context.WithTimeout(ctx, providerTimeout)
-	defer cancel()
-	id, link, err := a.Provider.Initiate(calling, o)
+	id, link, err := a.Provider.Initiate(ctx, o)
 	if err == nil {
 		return initiated{PaymentID: id, Link: link}, nil
 	}
@@ -262,8 +260,6 @@ func (a *activities) ClaimRefund(ctx context.Context, p order.Payment) (bool, er
 // RefundPayment has the provider give the money back. Every failure may pass:
 // money that is owed stays owed, however often the provider refuses.
 func (a *activities) RefundPayment(ctx context.Context, r Refund) error {
-	ctx, cancel := context.WithTimeout(ctx, providerTimeout)
-	defer cancel()
 	err := a.Provider.Refund(ctx, r.Payment, r.Reason)
 	if err != nil {
 		a.log.Error().Err(err).Str("paymentId", r.Payment.ID).Stringer("orderId", r.Payment.OrderID).Msg("refund failed; will be repeated")

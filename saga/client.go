@@ -5,6 +5,7 @@ import (
 	"crypto/tls"
 	"errors"
 	"fmt"
+	"sync/atomic"
 	"time"
 
 	"github.com/google/uuid"
@@ -41,6 +42,10 @@ type Config struct {
 type Client struct {
 	temporal client.Client
 	cfg      Config
+	// working is whether a worker shares the client: the answer to a start then
+	// brings it the workflow's first task. Without one the SDK must not be asked
+	// for that, because it looks up what the server can do without a lock.
+	working atomic.Bool
 }
 
 // Dial prepares a Client. It does not connect, so it succeeds while Temporal
@@ -87,7 +92,7 @@ func (c *Client) Ping(ctx context.Context) error {
 // that failed, is begun again where its order stands.
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
 	opts := c.orderOptions(e.OrderID)
-	opts.EnableEagerStart = true // where a worker shares this client, the answer brings it the first task
+	opts.EnableEagerStart = c.working.Load()
 	return c.start(ctx, opts, OrderWorkflow, c.input(e.OrderID))
 }
 
@@ -126,11 +131,29 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 	return c.start(ctx, opts, RefundWorkflow, refundOf(p))
 }
 
+// Restart begins the saga of an order that none drives, also where an earlier
+// one completed: then the database was put back to a state of before that. One
+// that has begun meanwhile is success, and one too many finds the order final.
+func (c *Client) Restart(ctx context.Context, o order.Order) error {
+	opts := c.orderOptions(o.ID)
+	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	return c.start(ctx, opts, OrderWorkflow, c.input(o.ID))
+}
+
 // Running reports whether a saga drives the order now. One that has ended,
 // whatever way, does not.
-func (c *Client) Running(ctx context.Context, orderID uuid.UUID) (running bool, err error) {
+func (c *Client) Running(ctx context.Context, orderID uuid.UUID) (bool, error) {
+	return c.running(ctx, orderWorkflowID(orderID))
+}
+
+// Refunding reports whether the payment is being refunded now.
+func (c *Client) Refunding(ctx context.Context, paymentID string) (bool, error) {
+	return c.running(ctx, refundWorkflowID(paymentID))
+}
+
+func (c *Client) running(ctx context.Context, workflowID string) (running bool, err error) {
 	err = c.call(ctx, func(ctx context.Context) error {
-		saga, err := c.temporal.DescribeWorkflowExecution(ctx, orderWorkflowID(orderID), "")
+		saga, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, "")
 		running = saga.GetWorkflowExecutionInfo().GetStatus() == enumspb.WORKFLOW_EXECUTION_STATUS_RUNNING
 		return err
 	})

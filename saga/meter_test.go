@@ -63,7 +63,7 @@ func TestServerReportsStepsAndWhatTheSDKMeasures(t *testing.T) {
 	t.Cleanup(c.Close)
 	deps := s.deps()
 	deps.Step = m.step
-	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, deps)}
+	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, WorkerConfig{}, deps)}
 	t.Cleanup(st.worker.Stop)
 	st.worker.Start()
 	id := s.accept()

@@ -3,13 +3,17 @@ package saga
 import (
 	"bytes"
 	"context"
+	"crypto/tls"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
 	"net/http"
 	"net/url"
+	"time"
 
 	"github.com/google/uuid"
+	"golang.org/x/sync/semaphore"
 
 	"order-service/order"
 )
@@ -17,32 +21,49 @@ import (
 // maxAnswer bounds what is read of a provider's answer, in bytes.
 const maxAnswer = 64 << 10
 
+// ProviderConfig says where the payment provider is and how it is spoken to.
+type ProviderConfig struct {
+	URL         string      // absolute, http or https
+	Concurrency int         // calls at a time; below 1 it is 1
+	APIKey      string      // sent as bearer token where it is set; wants https
+	TLS         *tls.Config // nil: the system's authorities and no certificate
+}
+
 // HTTPProvider is the payment provider at PAYMENT_URL. Its errors carry
 // CodeValidation when the provider refused the request for good; all others
 // may pass.
 type HTTPProvider struct {
 	base   *url.URL
+	key    string
 	client *http.Client
+	turns  *semaphore.Weighted // one for each call at a time
+	brisk  brisk
 }
 
-// NewHTTPProvider returns the provider at base, an absolute http or https URL.
-func NewHTTPProvider(base string) (*HTTPProvider, error) {
-	u, err := url.Parse(base)
+// NewHTTPProvider returns the provider that cfg describes.
+func NewHTTPProvider(cfg ProviderConfig) (*HTTPProvider, error) {
+	u, err := url.Parse(cfg.URL)
 	if err != nil {
 		return nil, fmt.Errorf("payment url: %w", err)
 	}
 	if !isWeb(u) {
-		return nil, fmt.Errorf("payment url %q is not an http or https URL", base)
+		return nil, fmt.Errorf("payment url %q is not an http or https URL", cfg.URL)
 	}
-	return &HTTPProvider{base: u, client: newHTTPClient()}, nil
+	calls := max(cfg.Concurrency, 1)
+	return &HTTPProvider{
+		base: u, key: cfg.APIKey, client: newHTTPClient(calls, cfg.TLS), turns: semaphore.NewWeighted(int64(calls)),
+	}, nil
 }
 
-// newHTTPClient follows no redirects: a POST would silently become a GET.
-func newHTTPClient() *http.Client {
+// newHTTPClient keeps a connection for each call at a time, so that a call
+// never waits for one while its time runs. It follows no redirects: a POST
+// would silently become a GET.
+func newHTTPClient(calls int, security *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
-	transport.MaxIdleConnsPerHost = 64
-	transport.MaxConnsPerHost = 256
-	transport.ResponseHeaderTimeout = providerTimeout
+	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = calls, calls
+	if security != nil {
+		transport.TLSClientConfig = security
+	}
 	return &http.Client{
 		Transport:     transport,
 		Timeout:       providerTimeout,
@@ -73,8 +94,33 @@ type refundRequest struct {
 
 // Initiate creates the order's payment and returns its id and the page where
 // the buyer pays. The order's id is the idempotency key: repeating the call
-// returns the first payment.
+// returns the first payment. It waits for its turn until ctx ends; the provider
+// has providerTimeout from then on, so that one which is slow, and has many
+// orders before this one, does not look dead.
 func (p *HTTPProvider) Initiate(ctx context.Context, o order.Order) (paymentID, link string, err error) {
+	if err := p.turns.Acquire(ctx, 1); err != nil {
+		return "", "", fmt.Errorf("wait to initiate the payment: %w", err)
+	}
+	defer p.turns.Release(1)
+	return p.initiate(ctx, o)
+}
+
+// Try is Initiate for a caller that cannot wait. It gives the provider
+// tryTimeout, and fails at once where there is no turn to be had or the
+// provider was too slow for it lately.
+func (p *HTTPProvider) Try(ctx context.Context, o order.Order) (paymentID, link string, err error) {
+	if !p.brisk.ask(time.Now()) || !p.turns.TryAcquire(1) {
+		return "", "", errBusy
+	}
+	defer p.turns.Release(1)
+	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
+	defer cancel()
+	paymentID, link, err = p.initiate(ctx, o)
+	p.brisk.tell(time.Now(), !errors.Is(err, context.DeadlineExceeded))
+	return paymentID, link, err
+}
+
+func (p *HTTPProvider) initiate(ctx context.Context, o order.Order) (paymentID, link string, err error) {
 	var a initiateAnswer
 	req := initiateRequest{OrderID: o.ID, UserID: o.UserID, Amount: o.Amount, Currency: o.Currency}
 	if err := p.post(ctx, "payments/initiate", o.ID.String(), req, &a); err != nil {
@@ -87,8 +133,13 @@ func (p *HTTPProvider) Initiate(ctx context.Context, o order.Order) (paymentID, 
 }
 
 // Refund gives pay back. The payment's id makes the idempotency key, so
-// however often it is called the money is returned once.
+// however often it is called the money is returned once. It waits for its turn
+// as Initiate does.
 func (p *HTTPProvider) Refund(ctx context.Context, pay order.Payment, reason string) error {
+	if err := p.turns.Acquire(ctx, 1); err != nil {
+		return fmt.Errorf("wait to refund the payment: %w", err)
+	}
+	defer p.turns.Release(1)
 	req := refundRequest{OrderID: pay.OrderID, PaymentID: pay.ID, Reason: reason}
 	if err := p.post(ctx, "payments/refund", "refund-"+pay.ID, req, nil); err != nil {
 		return fmt.Errorf("refund payment: %w", err)
@@ -96,12 +147,12 @@ func (p *HTTPProvider) Refund(ctx context.Context, pay order.Payment, reason str
 	return nil
 }
 
-// validate keeps out of the database and of web pages what is no payment id
-// and no web address. A wrong answer may pass: it is often a proxy's.
 // maxLink bounds a payment link in bytes: it travels in every event of its
 // order.
 const maxLink = 2048
 
+// validate keeps out of the database and of web pages what is no payment id
+// and no web address. A wrong answer may pass: it is often a proxy's.
 func (a initiateAnswer) validate() error {
 	if !order.ValidPaymentID(a.PaymentID) {
 		return fmt.Errorf("the provider's payment id %.40q is not valid", a.PaymentID)
@@ -128,6 +179,9 @@ func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer 
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Idempotency-Key", key)
+	if p.key != "" {
+		req.Header.Set("Authorization", "Bearer "+p.key)
+	}
 	resp, err := p.client.Do(req)
 	if err != nil {
 		return err

@@ -2,6 +2,8 @@ package saga
 
 import (
 	"context"
+	"crypto/tls"
+	"crypto/x509"
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
@@ -19,8 +21,8 @@ type provider struct {
 	status int
 	answer string
 
-	path, key string
-	body      map[string]any
+	path, key, bearer string
+	body              map[string]any
 }
 
 func newProvider(t *testing.T, status int, answer string) *provider {
@@ -29,7 +31,7 @@ func newProvider(t *testing.T, status int, answer string) *provider {
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	var err error
-	if p.HTTPProvider, err = NewHTTPProvider(server.URL + "/api/"); err != nil {
+	if p.HTTPProvider, err = NewHTTPProvider(ProviderConfig{URL: server.URL + "/api/", Concurrency: 4, APIKey: "sk_test"}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)
@@ -37,7 +39,7 @@ func newProvider(t *testing.T, status int, answer string) *provider {
 }
 
 func (p *provider) ServeHTTP(w http.ResponseWriter, r *http.Request) {
-	p.path, p.key = r.Method+" "+r.URL.Path, r.Header.Get("Idempotency-Key")
+	p.path, p.key, p.bearer = r.Method+" "+r.URL.Path, r.Header.Get("Idempotency-Key"), r.Header.Get("Authorization")
 	if err := json.NewDecoder(r.Body).Decode(&p.body); err != nil {
 		http.Error(w, err.Error(), http.StatusBadRequest)
 		return
@@ -73,6 +75,9 @@ func TestRefundSendsThePaymentUnderItsOwnKey(t *testing.T) {
 	p := newProvider(t, 204, "")
 	if err := p.Refund(t.Context(), order.Payment{ID: "pay-1", OrderID: testOrder.ID}, "late"); err != nil {
 		t.Fatal(err)
+	}
+	if p.bearer != "Bearer sk_test" {
+		t.Errorf("sent %q as authorization", p.bearer)
 	}
 	if p.path != "POST /api/payments/refund" || p.key != "refund-pay-1" {
 		t.Errorf("sent %s with key %s", p.path, p.key)
@@ -121,7 +126,7 @@ func TestAnswersThatAreNoPaymentAreRefused(t *testing.T) {
 
 func TestUnreachableProviderMayPass(t *testing.T) {
 	t.Parallel()
-	p, err := NewHTTPProvider("http://127.0.0.1:1")
+	p, err := NewHTTPProvider(ProviderConfig{URL: "http://127.0.0.1:1"})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -135,8 +140,41 @@ func TestUnreachableProviderMayPass(t *testing.T) {
 func TestProviderURLMustBeWeb(t *testing.T) {
 	t.Parallel()
 	for _, base := range []string{"", "pay.example", "ftp://pay.example", "http://", "http://%"} {
-		if _, err := NewHTTPProvider(base); err == nil {
+		if _, err := NewHTTPProvider(ProviderConfig{URL: base}); err == nil {
 			t.Errorf("%q was taken", base)
 		}
+	}
+}
+
+// A provider that asks for a certificate is shown ours, and one whose authority
+// nobody knows is not spoken to.
+func TestProviderOverMutualTLS(t *testing.T) {
+	t.Parallel()
+	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if len(r.TLS.PeerCertificates) != 1 {
+			w.WriteHeader(http.StatusUnauthorized)
+		}
+	}))
+	server.TLS = &tls.Config{ClientAuth: tls.RequireAnyClientCert}
+	server.StartTLS()
+	t.Cleanup(server.Close)
+	known := x509.NewCertPool()
+	known.AddCert(server.Certificate())
+	for name, c := range map[string]struct {
+		security *tls.Config
+		served   bool
+	}{
+		"both":           {&tls.Config{RootCAs: known, Certificates: server.TLS.Certificates}, true},
+		"no certificate": {&tls.Config{RootCAs: known}, false},
+		"no authority":   {nil, false},
+	} {
+		p, err := NewHTTPProvider(ProviderConfig{URL: server.URL, TLS: c.security})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := p.Refund(t.Context(), order.Payment{ID: "pay-1"}, ""); (err == nil) != c.served || order.Permanent(err) {
+			t.Errorf("%s: %v", name, err)
+		}
+		p.Close()
 	}
 }

@@ -21,6 +21,9 @@ const (
 	// that Temporal allows one history.
 	stepMax = time.Minute
 
+	// providerTimeout is what the provider has for an answer. The wait for a turn
+	// comes before it and takes as long at most, because no more activities run at
+	// a time than the provider is asked calls.
 	providerTimeout = 5 * time.Second
 	// tryTimeout bounds the call that is made within a workflow task, whose slot
 	// it holds. With the limits below it is within the provider's minute.

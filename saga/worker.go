@@ -2,9 +2,11 @@ package saga
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -12,16 +14,7 @@ import (
 	"order-service/failpoint"
 )
 
-// How one process works. Order workflows are short bursts of waiting for
-// Postgres, so many run at once; pollers are few because each asks for the
-// next task as soon as it has handed on the last.
 const (
-	workflowPollers = 8
-	activityPollers = 4
-	concurrentTasks = 1000 // workflow tasks, local activities, provider calls: of each
-	// cachedWorkflows bounds memory, 20 to 50 KiB each. An order that falls out
-	// is replayed from its twenty-odd events when its payment comes.
-	cachedWorkflows = 2000
 	// stopTimeout applies to workflow tasks, local activities and provider
 	// calls one after the other; what is cut off runs again elsewhere.
 	stopTimeout = 3 * time.Second
@@ -36,22 +29,26 @@ const (
 // Worker runs the workflows and activities of a task queue.
 type Worker struct {
 	client  *Client
+	cfg     WorkerConfig
 	steps   *activities
 	ctx     context.Context // done when Stop was called
 	cancel  context.CancelFunc
 	running sync.WaitGroup
+	polling atomic.Bool // a worker of the SDK is at work
 }
 
 // NewWorker returns a Worker on c's task queue. Start starts it.
-func NewWorker(c *Client, d Deps) *Worker {
+func NewWorker(c *Client, cfg WorkerConfig, d Deps) *Worker {
+	cfg = cfg.complete()
 	// The SDK keeps one cache for all workers of a process; this is its size.
-	worker.SetStickyWorkflowCacheSize(cachedWorkflows)
+	worker.SetStickyWorkflowCacheSize(cfg.Cached)
 	if failpoint.Enabled {
 		d.Publisher = movedFaults{d.Publisher}
 	}
 	ctx, cancel := context.WithCancel(context.Background())
 	return &Worker{
 		client: c,
+		cfg:    cfg,
 		steps:  &activities{Deps: d, log: c.cfg.Log, now: time.Now, patience: initiatePatience},
 		ctx:    ctx,
 		cancel: cancel,
@@ -67,6 +64,14 @@ func (w *Worker) Start() { w.running.Go(w.run) }
 func (w *Worker) Stop() {
 	w.cancel()
 	w.running.Wait()
+}
+
+// Ping returns nil while the worker polls its task queue.
+func (w *Worker) Ping(context.Context) error {
+	if !w.polling.Load() {
+		return errors.New("the saga worker does not poll")
+	}
+	return nil
 }
 
 // run keeps an SDK worker running. One that failed cannot be started again, so
@@ -90,6 +95,12 @@ func (w *Worker) run() {
 	}
 }
 
+// working notes whether tasks are taken.
+func (w *Worker) working(yes bool) {
+	w.polling.Store(yes)
+	w.client.working.Store(yes)
+}
+
 // serve runs one SDK worker until Stop, which is no error, or until it fails.
 func (w *Worker) serve() error {
 	if err := w.client.Ping(w.ctx); err != nil {
@@ -104,6 +115,8 @@ func (w *Worker) serve() error {
 	if err := sdk.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
+	w.working(true)
+	defer w.working(false)
 	select {
 	case <-w.ctx.Done():
 		return nil
@@ -116,11 +129,11 @@ func (w *Worker) serve() error {
 // the channel, which must have room for it.
 func (w *Worker) options(fatal chan<- error) worker.Options {
 	o := worker.Options{
-		MaxConcurrentWorkflowTaskPollers:        workflowPollers,
-		MaxConcurrentActivityTaskPollers:        activityPollers,
-		MaxConcurrentWorkflowTaskExecutionSize:  concurrentTasks,
-		MaxConcurrentLocalActivityExecutionSize: concurrentTasks,
-		MaxConcurrentActivityExecutionSize:      concurrentTasks,
+		WorkflowTaskPollerBehavior:              pollers(w.cfg.Pollers),
+		ActivityTaskPollerBehavior:              pollers(w.cfg.Pollers),
+		MaxConcurrentWorkflowTaskExecutionSize:  w.cfg.Tasks,
+		MaxConcurrentLocalActivityExecutionSize: w.cfg.Tasks,
+		MaxConcurrentActivityExecutionSize:      w.cfg.Calls,
 		WorkerStopTimeout:                       stopTimeout,
 		DeadlockDetectionTimeout:                deadlock,
 		OnFatalError:                            func(err error) { fatal <- err },

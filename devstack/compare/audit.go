@@ -20,7 +20,7 @@ func (f *fleet) audit(ctx context.Context) error {
 	}
 	if len(f.problems) > 0 {
 		for _, c := range f.children {
-			f.say("The last that %s said:\n%s", c.name, &c.log)
+			f.say("The last that %s said:\n%s", c.Name, c.Log())
 		}
 	}
 	return errors.Join(f.problems...)

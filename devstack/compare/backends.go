@@ -15,6 +15,8 @@ import (
 	"github.com/redis/go-redis/v9"
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
+
+	"order-service/devstack/measure"
 )
 
 // backends are the servers that all contenders share, as far as they are
@@ -58,8 +60,8 @@ func (b *backends) openPostgres(ctx context.Context) (err error) {
 	if b.postgres, err = pgx.Connect(ctx, b.database); err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}
-	if s, ok := readStat(int(b.postgres.PgConn().PID())); ok {
-		b.pids[atPostgres] = s.parent
+	if s, ok := measure.ReadStat(int(b.postgres.PgConn().PID())); ok {
+		b.pids[atPostgres] = s.Parent
 	}
 	_, err = b.postgres.Exec(ctx, `CREATE SCHEMA `+b.schema)
 	return err
@@ -99,13 +101,13 @@ func kafkaProcess() (pid int, found bool) {
 	if os.Getenv("KAFKA_KIND") == "" {
 		return 0, false
 	}
-	all := processes()
-	stack, found := ancestor(all, os.Getpid(), "devstack")
+	all := measure.Processes()
+	stack, found := measure.Ancestor(all, os.Getpid(), "devstack")
 	if !found {
 		return 0, false
 	}
 	for pid, s := range all {
-		if s.parent == stack && s.command == "java" {
+		if s.Parent == stack && s.Command == "java" {
 			return pid, true
 		}
 	}

@@ -4,6 +4,7 @@ import (
 	"net/http"
 
 	"order-service/devstack/load/engine"
+	"order-service/devstack/measure"
 	"order-service/order"
 )
 
@@ -25,7 +26,7 @@ var names = []string{service, naive, control, d2, ceiling, soldOut, read, stub}
 // contender is who gets the load for a slice.
 type contender struct {
 	name    string
-	child   *child
+	child   *measure.Child
 	metrics string // URL
 
 	stock        int64  // of products made for each slice; -1: none are
@@ -57,9 +58,9 @@ func (f *fleet) contenders() (list []contender) {
 
 func (f *fleet) contender(name string) contender {
 	c := contender{name: name, child: f.children[processOf(name)], stock: -1, done: status(http.StatusAccepted)}
-	c.metrics = "http://" + c.child.addr + "/metrics"
-	c.write = func(products []string) func(uint64, []byte) []byte { return f.orders(c.child.addr, products) }
-	if c.child.name == service {
+	c.metrics = "http://" + c.child.Addr + "/metrics"
+	c.write = func(products []string) func(uint64, []byte) []byte { return f.orders(c.child.Addr, products) }
+	if c.child.Name == service {
 		c.metrics, c.redisCommand = "http://"+f.admin+"/metrics", "evalsha"
 	}
 	switch name {
@@ -73,7 +74,7 @@ func (f *fleet) contender(name string) contender {
 		c.stock, c.done = 0, isSoldOut
 	case read, stub:
 		c.done = status(http.StatusOK)
-		c.write = func([]string) func(uint64, []byte) []byte { return engine.Reads(c.child.addr, f.placed) }
+		c.write = func([]string) func(uint64, []byte) []byte { return engine.Reads(c.child.Addr, f.placed) }
 	}
 	return c
 }

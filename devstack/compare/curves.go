@@ -7,6 +7,8 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+
+	"order-service/devstack/measure"
 )
 
 // picture is a chart and the file that it belongs into.
@@ -62,8 +64,8 @@ func (f *fleet) repeated(ctx context.Context, c contender, l load) (list []slice
 		list = append(list, s)
 	}
 	f.say("%-8s %4d connections, %3d products, %6s/s offered: %6.0f/s, p99 %s ms, %s µs of CPU an order, %s orders a commit, %s %% accepted", c.name,
-		l.connections, l.products, short(l.rate), median(list, slice.rate), fixed(1, median(list, slice.p99)),
-		fixed(0, median(list, slice.cost)), fixed(1, median(list, slice.batch)), fixed(0, 100*median(list, slice.served)))
+		l.connections, l.products, short(l.rate), median(list, slice.rate), measure.Fixed(1, median(list, slice.p99)),
+		measure.Fixed(0, median(list, slice.cost)), measure.Fixed(1, median(list, slice.batch)), measure.Fixed(0, 100*median(list, slice.served)))
 	return list, nil
 }
 

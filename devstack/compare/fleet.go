@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"order-service/devstack/load/engine"
+	"order-service/devstack/measure"
 	"order-service/devstack/ports"
 	"order-service/devstack/sale"
 )
@@ -28,7 +29,7 @@ type fleet struct {
 	book     *ports.Book
 	secret   string
 	admin    string // address of order-service's metrics
-	children map[string]*child
+	children map[string]*measure.Child
 	tokens   []string
 	placed   []engine.Placed   // orders to be read
 	sold     int               // products made so far
@@ -45,7 +46,7 @@ const (
 func startFleet(ctx context.Context, opts options, log io.Writer) (*fleet, error) {
 	f := &fleet{
 		opts: opts, log: log, run: strings.ToLower(rand.Text()[:10]),
-		secret: rand.Text() + rand.Text(), children: map[string]*child{}, taken: map[string]uint64{},
+		secret: rand.Text() + rand.Text(), children: map[string]*measure.Child{}, taken: map[string]uint64{},
 	}
 	if err := f.start(ctx); err != nil {
 		return nil, errors.Join(err, f.stop())
@@ -91,7 +92,7 @@ func (f *fleet) startContender(ctx context.Context, name string) error {
 		env = append(env, f.environment(addr)...)
 		command = []string{filepath.Join(f.opts.Bin, "order-service"), "--role=api"}
 	}
-	f.children[name], err = startChild(ctx, name, addr, env, command...)
+	f.children[name], err = measure.StartChild(ctx, name, addr, env, command...)
 	return err
 }
 
@@ -120,7 +121,7 @@ func (f *fleet) address(name string) (string, error) {
 
 // sell puts a product on sale at order-service.
 func (f *fleet) sell(ctx context.Context, product string, stock int64) error {
-	shelf := sale.NewShelf("http://"+f.children[service].addr, f.secret)
+	shelf := sale.NewShelf("http://"+f.children[service].Addr, f.secret)
 	return shelf.Open(ctx, sale.Product{ID: product, Name: "Comparison", UnitPrice: unitPrice, Currency: "EUR", Stock: stock})
 }
 
@@ -147,7 +148,7 @@ func (f *fleet) place(ctx context.Context) error {
 	}
 	placed := make(chan engine.Placed, readable)
 	run := engine.New(engine.Config{
-		Address: f.children[service].addr, Connections: 32, Duration: time.Minute, Requests: readable,
+		Address: f.children[service].Addr, Connections: 32, Duration: time.Minute, Requests: readable,
 		Write: f.contender(service).write([]string{f.product(0)}),
 		Read: func(n uint64, a engine.Answer) {
 			if id := a.OrderID(); id != nil {
@@ -173,7 +174,7 @@ func (f *fleet) place(ctx context.Context) error {
 func (f *fleet) stop() error {
 	var problems []error
 	for _, c := range f.children {
-		problems = append(problems, c.stop())
+		problems = append(problems, c.Stop())
 	}
 	if f.backends != nil {
 		ctx, cancel := context.WithTimeout(context.Background(), time.Minute)

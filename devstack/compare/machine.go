@@ -1,49 +1,13 @@
 package main
 
 import (
-	"bufio"
 	"cmp"
 	"context"
 	"os"
-	"runtime"
 	"strings"
 
-	"golang.org/x/sys/unix"
+	"order-service/devstack/measure"
 )
-
-// Machine is where it was measured.
-type Machine struct {
-	CPU    string `json:"cpu"`
-	Cores  int    `json:"cores"`
-	Kernel string `json:"kernel"`
-	Go     string `json:"go"`
-}
-
-func machine() Machine {
-	return Machine{CPU: cpuModel(), Cores: runtime.NumCPU(), Kernel: kernel(), Go: runtime.Version()}
-}
-
-func cpuModel() string {
-	file, err := os.Open("/proc/cpuinfo")
-	if err != nil {
-		return runtime.GOARCH
-	}
-	defer file.Close()
-	for lines := bufio.NewScanner(file); lines.Scan(); {
-		if name, value, _ := strings.Cut(lines.Text(), ":"); strings.TrimSpace(name) == "model name" {
-			return strings.TrimSpace(value)
-		}
-	}
-	return runtime.GOARCH
-}
-
-func kernel() string {
-	var u unix.Utsname
-	if unix.Uname(&u) != nil {
-		return runtime.GOOS
-	}
-	return unix.ByteSliceToString(u.Sysname[:]) + " " + unix.ByteSliceToString(u.Release[:])
-}
 
 // Settings are what the servers say of themselves.
 type Settings struct {
@@ -80,7 +44,7 @@ func (f *fleet) version(ctx context.Context) string {
 	if f.admin == "" {
 		return ""
 	}
-	body, err := fetch(ctx, "http://"+f.admin+"/metrics")
+	body, err := measure.Fetch(ctx, "http://"+f.admin+"/metrics")
 	if err != nil {
 		return ""
 	}

@@ -13,6 +13,8 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+
+	"order-service/devstack/measure"
 )
 
 // Exit codes.
@@ -57,7 +59,7 @@ func compare(ctx context.Context, opts options, stdout, stderr io.Writer) (err e
 		return err
 	}
 	defer func() { err = errors.Join(err, f.stop()) }()
-	found := findings{Machine: machine(), Settings: f.settings(ctx), Options: opts}
+	found := findings{Machine: measure.ThisMachine(), Settings: f.settings(ctx), Options: opts}
 	found.Slices, err = f.rounds(ctx)
 	if len(found.Slices) == 0 {
 		return err

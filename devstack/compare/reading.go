@@ -8,6 +8,8 @@ import (
 	"os"
 	"strconv"
 	"strings"
+
+	"order-service/devstack/measure"
 )
 
 // reading is what meters show at one moment, by name. What cannot be read has
@@ -56,13 +58,13 @@ func (r reading) plus(other reading) reading {
 
 // cpu reads the processes that work for c.
 func (f *fleet) cpu(c contender) reading {
-	all := processes()
-	r := reading{cpuMachine: busy(), cpuLoad: all[os.Getpid()].own, cpuOwn: all[c.child.pid()].own}
+	all := measure.Processes()
+	r := reading{cpuMachine: measure.Busy(), cpuLoad: all[os.Getpid()].Own, cpuOwn: all[c.child.PID()].Own}
 	for name, pid := range f.backends.pids {
 		if name == atKafka { // its children may be the other backends
-			r["cpu-"+name] = all[pid].own
+			r["cpu-"+name] = all[pid].Own
 		} else {
-			r["cpu-"+name] = tree(all, pid)
+			r["cpu-"+name] = measure.Tree(all, pid)
 		}
 	}
 	return r
@@ -119,7 +121,7 @@ var exported = map[string]string{
 }
 
 func (f *fleet) readMetrics(ctx context.Context, c contender, r reading) error {
-	body, err := fetch(ctx, c.metrics)
+	body, err := measure.Fetch(ctx, c.metrics)
 	if err != nil {
 		return err
 	}

@@ -4,18 +4,17 @@ import (
 	"encoding/json"
 	"fmt"
 	"io"
-	"math"
 	"os"
-	"slices"
-	"strings"
+
+	"order-service/devstack/measure"
 )
 
 // findings are everything that a run has found out.
 type findings struct {
-	Machine  Machine  `json:"machine"`
-	Settings Settings `json:"settings"`
-	Options  options  `json:"options"`
-	Slices   []slice  `json:"slices"`
+	Machine  measure.Machine `json:"machine"`
+	Settings Settings        `json:"settings"`
+	Options  options         `json:"options"`
+	Slices   []slice         `json:"slices"`
 }
 
 // write puts the findings into a file, where one is named.
@@ -33,31 +32,30 @@ func (f findings) write(file string) error {
 // print writes the findings as Markdown.
 func (f findings) print(out io.Writer) {
 	fmt.Fprintln(out)
-	f.rates().print(out)
-	f.ratios().print(out)
-	f.time().print(out)
-	f.work().print(out)
+	f.rates().Print(out)
+	f.ratios().Print(out)
+	f.time().Print(out)
+	f.work().Print(out)
 	m, s := f.Machine, f.Settings
 	if f.kafka() != "Kafka" {
 		fmt.Fprintln(out, embedded)
 	}
-	fmt.Fprintf(out, "%d slices of %s each, %d connections. %d × %s, %s, %s.\n",
-		f.Options.Slices, f.Options.Slice, f.Options.Connections, m.Cores, m.CPU, m.Kernel, m.Go)
+	fmt.Fprintf(out, "%d slices of %s each, %d connections. %s.\n", f.Options.Slices, f.Options.Slice, f.Options.Connections, m)
 	fmt.Fprintf(out, "Meanwhile everything else took %.0f %% of the machine.\n", 100*f.elsewhere())
 	fmt.Fprintf(out, "Postgres %s with fsync=%s synchronous_commit=%s, Redis %s with appendonly %s, Kafka: %s. order-service %s.\n",
 		s.Postgres, s.Fsync, s.SynchronousCommit, s.Redis, s.AppendOnly, s.Kafka, s.Service)
 }
 
-func (f findings) rates() table {
-	t := table{{"", "a second", "min–max", "p50 ms", "p99 ms", "max ms", "refused"}}
+func (f findings) rates() measure.Table {
+	t := measure.Table{{"", "a second", "min–max", "p50 ms", "p99 ms", "max ms", "refused"}}
 	for _, name := range f.Options.Only {
 		list := of(f.Slices, name)
-		rate := spreadOf(each(list, slice.rate))
+		rate := measure.SpreadOf(each(list, slice.rate))
 		t = append(t, []string{
-			name, whole(rate.Median), whole(rate.Low) + "–" + whole(rate.High),
-			fixed(1, median(list, func(s slice) float64 { return s.P50 })),
-			fixed(1, median(list, func(s slice) float64 { return s.P99 })),
-			fixed(0, median(list, func(s slice) float64 { return s.Max })), refused(list),
+			name, measure.Whole(rate.Median), measure.Whole(rate.Low) + "–" + measure.Whole(rate.High),
+			measure.Fixed(1, median(list, func(s slice) float64 { return s.P50 })),
+			measure.Fixed(1, median(list, func(s slice) float64 { return s.P99 })),
+			measure.Fixed(0, median(list, func(s slice) float64 { return s.Max })), refused(list),
 		})
 	}
 	return t
@@ -91,7 +89,7 @@ func refused(list []slice) string {
 }
 
 func median(list []slice, figure func(slice) float64) float64 {
-	return spreadOf(each(list, figure)).Median
+	return measure.SpreadOf(each(list, figure)).Median
 }
 
 // compared are the ratios that are told; it is only read.
@@ -99,13 +97,13 @@ var compared = [][2]string{
 	{service, naive}, {service, d2}, {service, ceiling}, {soldOut, ceiling}, {read, stub}, {service, control},
 }
 
-func (f findings) ratios() table {
-	t := table{{"ratio", "median", "quartiles", "min–max"}}
+func (f findings) ratios() measure.Table {
+	t := measure.Table{{"ratio", "median", "quartiles", "min–max"}}
 	for _, pair := range compared {
 		if list := ratios(f.Slices, pair[0], pair[1]); len(list) > 0 {
-			s := spreadOf(list)
+			s := measure.SpreadOf(list)
 			t = append(t, []string{
-				pair[0] + " / " + pair[1], fixed(2, s.Median), fixed(2, s.Q1) + "–" + fixed(2, s.Q3), fixed(2, s.Low) + "–" + fixed(2, s.High),
+				pair[0] + " / " + pair[1], measure.Fixed(2, s.Median), measure.Fixed(2, s.Q1) + "–" + measure.Fixed(2, s.Q3), measure.Fixed(2, s.Low) + "–" + measure.Fixed(2, s.High),
 			})
 		}
 	}
@@ -113,9 +111,9 @@ func (f findings) ratios() table {
 }
 
 // time is the CPU time of every process by answer that counts.
-func (f findings) time() table {
+func (f findings) time() measure.Table {
 	processes := []string{cpuOwn, cpuPostgres, cpuRedis, cpuKafka}
-	t := table{{"CPU, µs an order", "itself", "Postgres", "Redis", f.kafka(), "together", "(load)"}}
+	t := measure.Table{{"CPU, µs an order", "itself", "Postgres", "Redis", f.kafka(), "together", "(load)"}}
 	for _, name := range f.Options.Only {
 		meters, done := sum(of(f.Slices, name))
 		row, together := []string{name}, 0.0
@@ -123,7 +121,7 @@ func (f findings) time() table {
 			row = append(row, meters.per(done, process, 1))
 			together += meters[process]
 		}
-		t = append(t, append(row, fixed(1, together/done), meters.per(done, cpuLoad, 1)))
+		t = append(t, append(row, measure.Fixed(1, together/done), meters.per(done, cpuLoad, 1)))
 	}
 	return t
 }
@@ -140,13 +138,13 @@ func (f findings) kafka() string {
 const embedded = "¹ Kafka in Go, together with an idle Temporal server in devstack's process."
 
 // work is what servers were asked to do for a thousand answers that count.
-func (f findings) work() table {
-	t := table{{"a thousand orders", "commits", "WAL KB", "Redis calls", "produce requests", "orders a round trip", "orders a commit"}}
+func (f findings) work() measure.Table {
+	t := measure.Table{{"a thousand orders", "commits", "WAL KB", "Redis calls", "produce requests", "orders a round trip", "orders a commit"}}
 	for _, name := range f.Options.Only {
 		meters, done := sum(of(f.Slices, name))
 		thousands := done / 1000
 		t = append(t, []string{
-			name, meters.per(thousands, commits, 1), fixed(0, meters[walBytes]/1024/thousands),
+			name, meters.per(thousands, commits, 1), measure.Fixed(0, meters[walBytes]/1024/thousands),
 			meters.per(thousands, redisCalls, 1), meters.per(thousands, produces, 1),
 			meters.per(meters[gateBatches], gateOrders, 1), meters.per(meters[rowBatches], rowOrders, 1),
 		})
@@ -160,51 +158,5 @@ func (r reading) per(n float64, name string, digits int) string {
 	if !ok || n == 0 {
 		return "–"
 	}
-	return fixed(digits, value/n)
-}
-
-func fixed(digits int, v float64) string {
-	if math.IsNaN(v) {
-		return "–"
-	}
-	return fmt.Sprintf("%.*f", digits, v)
-}
-
-// whole writes a number with commas between thousands.
-func whole(v float64) string {
-	text := fixed(0, v)
-	for i := len(text) - 3; i > 0 && text[0] != '-'; i -= 3 {
-		text = text[:i] + "," + text[i:]
-	}
-	return text
-}
-
-// table is Markdown's, aligned for those who read it as text. Its first row is
-// the header.
-type table [][]string
-
-func (t table) print(out io.Writer) {
-	widths := make([]int, len(t[0]))
-	for _, row := range t {
-		for i, cell := range row {
-			widths[i] = max(widths[i], len([]rune(cell)))
-		}
-	}
-	rule := make([]string, len(widths))
-	for i, width := range widths {
-		rule[i] = strings.Repeat("-", max(width-1, 1)) + ":"
-	}
-	rule[0] = strings.Repeat("-", max(widths[0], 1))
-	for _, row := range slices.Insert(slices.Clone(t), 1, rule) {
-		for i, cell := range row {
-			pad := strings.Repeat(" ", max(widths[i]-len([]rune(cell)), 0))
-			if i == 0 {
-				fmt.Fprint(out, "| ", cell, pad)
-			} else {
-				fmt.Fprint(out, " | ", pad, cell)
-			}
-		}
-		fmt.Fprintln(out, " |")
-	}
-	fmt.Fprintln(out)
+	return measure.Fixed(digits, value/n)
 }

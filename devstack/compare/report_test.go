@@ -3,22 +3,13 @@ package main
 import (
 	"strings"
 	"testing"
-)
 
-func TestTableIsAlignedMarkdown(t *testing.T) {
-	var out strings.Builder
-	table{{"", "µs", "x"}, {"service", "1", "10,000"}}.print(&out)
-	want := "|         | µs |      x |\n" +
-		"| ------- | -: | -----: |\n" +
-		"| service |  1 | 10,000 |\n\n"
-	if out.String() != want {
-		t.Errorf("\n%s\nwant\n%s", out.String(), want)
-	}
-}
+	"order-service/devstack/measure"
+)
 
 func TestNumbersAreWrittenForPeople(t *testing.T) {
 	for want, got := range map[string]string{
-		"999": whole(999), "1,000": whole(1000), "12,345,678": whole(12345678),
+		"999": measure.Whole(999), "1,000": measure.Whole(1000), "12,345,678": measure.Whole(12345678),
 		"1.5":    reading{"x": 3}.per(2, "x", 1),
 		"–":      reading{}.per(2, "x", 1),
 		"0":      refused([]slice{{Done: 5}}),

@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"order-service/devstack/load/engine"
+	"order-service/devstack/measure"
 	"order-service/order"
 )
 
@@ -57,7 +58,7 @@ func (f *fleet) rounds(ctx context.Context) (all []slice, err error) {
 			break
 		}
 		line := fmt.Sprintf("%2d/%d", round+1, f.opts.Slices)
-		for _, i := range turns(len(list), round) {
+		for _, i := range measure.Turns(len(list), round) {
 			s, err := f.slice(ctx, list[i], f.closed())
 			if err != nil {
 				return all, err
@@ -118,7 +119,7 @@ func (f *fleet) measure(ctx context.Context, c contender, l load, products []str
 	after, err := f.counters(ctx, c, products)
 	s.Meters = after.since(before).plus(used)
 	if c.events {
-		f.taken[c.child.name] += s.Done
+		f.taken[c.child.Name] += s.Done
 	}
 	f.check(c, s)
 	return s, err
@@ -128,13 +129,13 @@ func (f *fleet) measure(ctx context.Context, c contender, l load, products []str
 // that should not be. The comparison goes on all the same.
 func (f *fleet) check(c contender, s slice) {
 	if c.table != "" {
-		written, unknown := uint64(s.Meters[rows]), s.Other[unanswered]+s.Other[unavailable]
+		written, unknown := uint64(s.Meters[rows]), s.Other[unanswered]+s.Other[unavailable]+s.Other[uncertain]
 		if written < s.Done || written > s.Done+unknown {
 			f.broken("%s: %d orders were accepted, %d are not known to be, and %d have rows", c.name, s.Done, unknown, written)
 		}
 	}
 	for outcome, n := range s.Other {
-		if outcome != overloaded && outcome != unavailable {
+		if outcome != overloaded && outcome != unavailable && outcome != uncertain {
 			f.broken("%s: %d answers were %s", c.name, n, outcome)
 		}
 	}
@@ -149,7 +150,7 @@ func (f *fleet) broken(format string, args ...any) {
 
 // send is the part of a slice that is measured.
 func (f *fleet) send(ctx context.Context, c contender, l load, products []string) (slice, error) {
-	cfg := engine.Config{Address: c.child.addr, Connections: l.connections, Duration: l.length, Write: c.write(products)}
+	cfg := engine.Config{Address: c.child.Addr, Connections: l.connections, Duration: l.length, Write: c.write(products)}
 	if l.rate > 0 {
 		cfg.Arrivals = engine.Poisson(l.rate, uint64(l.rate))
 	}
@@ -168,11 +169,12 @@ func (f *fleet) send(ctx context.Context, c contender, l load, products []string
 // unanswered is the outcome of a request whose connection broke.
 const unanswered = "unanswered"
 
-// Refusals of more load than can be borne. Of an order that was unavailable
-// nobody knows whether it was written.
+// Refusals of more load than can be borne. Of an order that was unavailable at
+// another contender, or uncertain, nobody knows whether it was written.
 const (
 	overloaded  = "503 " + string(order.CodeOverloaded)
 	unavailable = "503 " + string(order.CodeUnavailable)
+	uncertain   = "503 " + string(order.CodeOutcomeUnknown)
 )
 
 func (s *slice) count(t *engine.Tally, c contender) {

@@ -64,14 +64,3 @@ func TestChartIsXMLWithEveryPointInside(t *testing.T) {
 		t.Errorf("%d points and %d titles, want 4 and 1", circles, titles)
 	}
 }
-
-func TestTailKeepsTheEndFromTheBeginningOfALine(t *testing.T) {
-	var log tail
-	for range 3000 {
-		_, _ = log.Write([]byte("a line\n"))
-	}
-	_, _ = log.Write([]byte("the last\n"))
-	if got := log.String(); len(got) > maxTail || !strings.HasPrefix(got, "a line\n") || !strings.HasSuffix(got, "a line\nthe last\n") {
-		t.Errorf("%d bytes, %.20q…%q", len(got), got, got[len(got)-20:])
-	}
-}

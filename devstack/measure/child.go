@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bytes"
@@ -18,20 +18,21 @@ const (
 	stopWithin  = 20 * time.Second // order-service takes 15 s at the most
 )
 
-// child is a running server under comparison.
-type child struct {
-	name string
-	addr string
+// Child is a running server that is measured.
+type Child struct {
+	Name string
+	Addr string // host:port, where /readyz is served
+
 	cmd  *exec.Cmd
 	log  tail
 	done chan struct{}
 	err  error // of the process, once done is closed
 }
 
-// startChild runs a binary, in a group of its own so that a Ctrl-C reaches it
+// StartChild runs a binary, in a group of its own so that a Ctrl-C reaches it
 // through this process only, and waits until it says that it is ready.
-func startChild(ctx context.Context, name, addr string, env []string, command ...string) (*child, error) {
-	c := &child{name: name, addr: addr, cmd: exec.Command(command[0], command[1:]...), done: make(chan struct{})}
+func StartChild(ctx context.Context, name, addr string, env []string, command ...string) (*Child, error) {
+	c := &Child{Name: name, Addr: addr, cmd: exec.Command(command[0], command[1:]...), done: make(chan struct{})}
 	c.cmd.Env = append(os.Environ(), env...)
 	c.cmd.Stdout, c.cmd.Stderr = &c.log, &c.log
 	c.cmd.SysProcAttr = process.Attributes(syscall.SIGTERM, true)
@@ -40,34 +41,38 @@ func startChild(ctx context.Context, name, addr string, env []string, command ..
 	}
 	go func() { c.err = c.cmd.Wait(); close(c.done) }()
 	if err := c.ready(ctx); err != nil {
-		_ = c.stop() // the first error says more
+		_ = c.Stop() // the first error says more
 		return nil, err
 	}
 	return c, nil
 }
 
-func (c *child) pid() int { return c.cmd.Process.Pid }
+// Log is the last that it said.
+func (c *Child) Log() string { return c.log.String() }
 
-func (c *child) ready(ctx context.Context) error {
+// PID is its process id.
+func (c *Child) PID() int { return c.cmd.Process.Pid }
+
+func (c *Child) ready(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, readyWithin)
 	defer cancel()
 	for {
-		if _, err := fetch(ctx, "http://"+c.addr+"/readyz"); err == nil {
+		if _, err := Fetch(ctx, "http://"+c.Addr+"/readyz"); err == nil {
 			return nil
 		}
 		select {
 		case <-c.done:
-			return fmt.Errorf("%s ended: %w\n%s", c.name, c.err, &c.log)
+			return fmt.Errorf("%s ended: %w\n%s", c.Name, c.err, &c.log)
 		case <-ctx.Done():
-			return fmt.Errorf("%s is not ready: %w\n%s", c.name, ctx.Err(), &c.log)
+			return fmt.Errorf("%s is not ready: %w\n%s", c.Name, ctx.Err(), &c.log)
 		case <-time.After(50 * time.Millisecond):
 		}
 	}
 }
 
-// stop asks the child to end, as a deployment does, and kills it when it does
+// Stop asks the child to end, as a deployment does, and kills it when it does
 // not.
-func (c *child) stop() error {
+func (c *Child) Stop() error {
 	_ = c.cmd.Process.Signal(syscall.SIGTERM) // it may have ended
 	select {
 	case <-c.done:
@@ -76,13 +81,13 @@ func (c *child) stop() error {
 		<-c.done
 	}
 	if c.err != nil {
-		return fmt.Errorf("%s: %w\n%s", c.name, c.err, &c.log)
+		return fmt.Errorf("%s: %w\n%s", c.Name, c.err, &c.log)
 	}
 	return nil
 }
 
-// fetch returns the body of a 200 answer.
-func fetch(ctx context.Context, url string) ([]byte, error) {
+// Fetch returns the body of a 200 answer.
+func Fetch(ctx context.Context, url string) ([]byte, error) {
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, url, nil)
 	if err != nil {
 		return nil, err

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ func TestEachFollowsEveryOtherAsOften(t *testing.T) {
 		rounds := n * (1 + n%2)
 		follows := map[[2]int]int{}
 		for round := range rounds {
-			order := turns(n, round)
+			order := Turns(n, round)
 			for i := 1; i < n; i++ {
 				follows[[2]int{order[i-1], order[i]}]++
 			}
@@ -31,7 +31,7 @@ func TestEachFollowsEveryOtherAsOften(t *testing.T) {
 }
 
 func TestOneContenderHasEveryTurn(t *testing.T) {
-	if got := turns(1, 3); !slices.Equal(got, []int{0}) {
+	if got := Turns(1, 3); !slices.Equal(got, []int{0}) {
 		t.Errorf("%v", got)
 	}
 }

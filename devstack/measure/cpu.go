@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"bytes"
@@ -12,26 +12,26 @@ import (
 // for programs (proc(5)).
 const tick = 10_000 // µs
 
-// stat is a line of /proc/PID/stat as far as it is needed.
-type stat struct {
-	command  string
-	parent   int
-	own      float64 // CPU time in µs, user and system
-	children float64 // that of the children which have ended
+// Stat is a line of /proc/PID/stat as far as it is needed.
+type Stat struct {
+	Command  string
+	Parent   int
+	Own      float64 // CPU time in µs, user and system
+	Children float64 // that of the children which have ended
 }
 
-// readStat reads a process's line; false when there is none.
-func readStat(pid int) (stat, bool) {
+// ReadStat reads a process's line; false when there is none.
+func ReadStat(pid int) (Stat, bool) {
 	line, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/stat")
 	if err != nil {
-		return stat{}, false
+		return Stat{}, false
 	}
 	return parseStat(line)
 }
 
 // parseStat takes a line apart behind the command's closing parenthesis, for a
 // command may hold spaces and parentheses itself.
-func parseStat(line []byte) (s stat, ok bool) {
+func parseStat(line []byte) (s Stat, ok bool) {
 	begin, end := bytes.IndexByte(line, '('), bytes.LastIndexByte(line, ')')
 	if begin < 0 || end < begin {
 		return s, false
@@ -44,51 +44,51 @@ func parseStat(line []byte) (s stat, ok bool) {
 		n, _ := strconv.ParseFloat(fields[i], 64) // the kernel writes numbers
 		return n
 	}
-	s.command, s.parent = string(line[begin+1:end]), int(number(1))
-	s.own, s.children = tick*(number(11)+number(12)), tick*(number(13)+number(14))
+	s.Command, s.Parent = string(line[begin+1:end]), int(number(1))
+	s.Own, s.Children = tick*(number(11)+number(12)), tick*(number(13)+number(14))
 	return s, true
 }
 
-// processes reads them all, by id.
-func processes() map[int]stat {
-	all := map[int]stat{}
+// Processes reads them all, by id.
+func Processes() map[int]Stat {
+	all := map[int]Stat{}
 	files, _ := filepath.Glob("/proc/[0-9]*") // the pattern is a good one
 	for _, file := range files {
 		pid, err := strconv.Atoi(filepath.Base(file))
 		if err != nil {
 			continue
 		}
-		if s, ok := readStat(pid); ok {
+		if s, ok := ReadStat(pid); ok {
 			all[pid] = s
 		}
 	}
 	return all
 }
 
-// tree is what a server and its children have used, those that have ended
+// Tree is what a server and its children have used, those that have ended
 // included.
-func tree(all map[int]stat, root int) float64 {
-	sum := all[root].own + all[root].children
+func Tree(all map[int]Stat, root int) float64 {
+	sum := all[root].Own + all[root].Children
 	for _, s := range all {
-		if s.parent == root {
-			sum += s.own + s.children
+		if s.Parent == root {
+			sum += s.Own + s.Children
 		}
 	}
 	return sum
 }
 
-// ancestor finds the process with that command that pid descends from.
-func ancestor(all map[int]stat, pid int, command string) (int, bool) {
-	for pid = all[pid].parent; pid > 0; pid = all[pid].parent {
-		if all[pid].command == command {
+// Ancestor finds the process with that command that pid descends from.
+func Ancestor(all map[int]Stat, pid int, command string) (int, bool) {
+	for pid = all[pid].Parent; pid > 0; pid = all[pid].Parent {
+		if all[pid].Command == command {
 			return pid, true
 		}
 	}
 	return 0, false
 }
 
-// busy is the time that the machine's processors have worked, in µs.
-func busy() float64 {
+// Busy is the time that the machine's processors have worked, in µs.
+func Busy() float64 {
 	text, err := os.ReadFile("/proc/stat")
 	if err != nil {
 		return 0

@@ -1,4 +1,4 @@
-package main
+package measure
 
 import (
 	"os"
@@ -8,7 +8,7 @@ import (
 
 func TestStatIsReadBehindACommandWithParentheses(t *testing.T) {
 	s, ok := parseStat([]byte("42 (a (b) c) S 7 42 42 0 -1 4194560 1 2 3 4 11 22 33 44 20 0 1 0 99\n"))
-	if want := (stat{command: "a (b) c", parent: 7, own: 330_000, children: 770_000}); !ok || s != want {
+	if want := (Stat{Command: "a (b) c", Parent: 7, Own: 330_000, Children: 770_000}); !ok || s != want {
 		t.Errorf("%+v %t, want %+v", s, ok, want)
 	}
 	for _, line := range []string{"", "42 ()", "42 (sh) S 1 2 3", ") ("} {
@@ -19,29 +19,29 @@ func TestStatIsReadBehindACommandWithParentheses(t *testing.T) {
 }
 
 func TestTreeCountsChildrenAndThoseThatHaveEnded(t *testing.T) {
-	all := map[int]stat{
-		1: {own: 1, children: 10}, 2: {parent: 1, own: 100, children: 1000}, 3: {parent: 2, own: 10_000}, 4: {own: 100_000},
+	all := map[int]Stat{
+		1: {Own: 1, Children: 10}, 2: {Parent: 1, Own: 100, Children: 1000}, 3: {Parent: 2, Own: 10_000}, 4: {Own: 100_000},
 	}
-	if got := tree(all, 1); got != 1111 {
+	if got := Tree(all, 1); got != 1111 {
 		t.Errorf("%v, want 1111", got)
 	}
 }
 
 func TestAncestorIsFoundByItsCommand(t *testing.T) {
-	all := map[int]stat{1: {command: "init"}, 2: {command: "devstack", parent: 1}, 3: {command: "sh", parent: 2}, 4: {parent: 3}}
-	if pid, found := ancestor(all, 4, "devstack"); !found || pid != 2 {
+	all := map[int]Stat{1: {Command: "init"}, 2: {Command: "devstack", Parent: 1}, 3: {Command: "sh", Parent: 2}, 4: {Parent: 3}}
+	if pid, found := Ancestor(all, 4, "devstack"); !found || pid != 2 {
 		t.Errorf("%d %t, want 2", pid, found)
 	}
-	if pid, found := ancestor(all, 4, "java"); found {
+	if pid, found := Ancestor(all, 4, "java"); found {
 		t.Errorf("found %d", pid)
 	}
 }
 
 func TestThisProcessUsesTime(t *testing.T) {
-	before := processes()[os.Getpid()]
+	before := Processes()[os.Getpid()]
 	for begun := time.Now(); time.Since(begun) < 100*time.Millisecond; {
 	}
-	if after := processes()[os.Getpid()]; after.own <= before.own || after.parent != os.Getppid() {
+	if after := Processes()[os.Getpid()]; after.Own <= before.Own || after.Parent != os.Getppid() {
 		t.Errorf("%+v and then %+v", before, after)
 	}
 }

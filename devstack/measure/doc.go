@@ -1,0 +1,3 @@
+// Package measure is what the benchmarks share: the CPU time of processes,
+// children that are measured, turns, spreads, and tables.
+package measure

@@ -1,0 +1,39 @@
+package saga
+
+import (
+	"errors"
+	"sync/atomic"
+	"time"
+)
+
+// errBusy is Try's answer when it does not ask the provider. It may pass.
+var errBusy = errors.New("the provider has no time to spare")
+
+// trySlowAfter is how long a provider that was too slow for Try is spared it.
+const trySlowAfter = 5 * time.Second
+
+// brisk knows whether the provider answers within tryTimeout. While it does
+// not, a Try is a connection held for nothing, which the calls with more time
+// need. The zero value trusts the provider. It is safe for concurrent use.
+type brisk struct {
+	again atomic.Int64 // Unix time in ns from when it may be asked; 0: it is brisk
+}
+
+// ask reports whether to try now. Of those who ask when the time has come, one
+// finds out for all.
+func (b *brisk) ask(now time.Time) bool {
+	again := b.again.Load()
+	if again == 0 {
+		return true
+	}
+	return now.UnixNano() >= again && b.again.CompareAndSwap(again, now.Add(trySlowAfter).UnixNano())
+}
+
+// tell notes how a try went.
+func (b *brisk) tell(now time.Time, inTime bool) {
+	if inTime {
+		b.again.Store(0)
+		return
+	}
+	b.again.Store(now.Add(trySlowAfter).UnixNano())
+}
