@@ -11,16 +11,25 @@ import (
 	"order-service/config"
 )
 
-// startAdmin serves metrics and pprof to operators, away from buyers.
+// startAdmin serves metrics and pprof to operators, away from buyers, and
+// metrics alone to scrapers, which must not get at a heap with its secrets.
 func (s *service) startAdmin(context.Context) error {
-	if s.cfg.AdminAddr == config.Off {
+	if err := s.serveAdmin("METRICS_ADDR", s.cfg.MetricsAddr, metricsRoutes(s.metrics.Handler())); err != nil {
+		return err
+	}
+	return s.serveAdmin("ADMIN_ADDR", s.cfg.AdminAddr, adminRoutes(s.metrics.Handler()))
+}
+
+// serveAdmin serves routes on the address that variable has.
+func (s *service) serveAdmin(variable, addr string, routes http.Handler) error {
+	if addr == config.Off {
 		return nil
 	}
-	listener, err := net.Listen("tcp", s.cfg.AdminAddr)
+	listener, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("ADMIN_ADDR (off for none): %w", err)
+		return fmt.Errorf("%s (off for none): %w", variable, err)
 	}
-	server := &http.Server{Handler: adminRoutes(s.metrics.Handler()), ReadHeaderTimeout: 10 * time.Second}
+	server := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second}
 	s.background("admin", s.fail, func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 		return server.Serve(listener)
@@ -28,9 +37,14 @@ func (s *service) startAdmin(context.Context) error {
 	return nil
 }
 
-func adminRoutes(metrics http.Handler) http.Handler {
+func metricsRoutes(metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
 	mux.Handle("/metrics", metrics)
+	return mux
+}
+
+func adminRoutes(metrics http.Handler) http.Handler {
+	mux := metricsRoutes(metrics)
 	mux.HandleFunc("/debug/pprof/", pprof.Index)
 	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
 	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)

@@ -5,6 +5,7 @@ import (
 	"io"
 	"net"
 	"net/http"
+	"net/http/httptest"
 	"os"
 	"strings"
 	"sync"
@@ -101,6 +102,11 @@ var ofEveryProcess = []string{
 	"order_service_upkeep_leader 1", "order_service_orders{", "order_service_oldest_pending_seconds", "order_service_outbox_rows",
 	"order_service_outbox_oldest_seconds", "order_service_consumer_lag", "order_service_payments_awaited",
 	"order_service_payments_unsettled{", "order_service_refunding_seconds", `order_service_system_readable{backend="kafka"} 1`,
+	`order_service_system_readable{backend="redis"} 1`, "order_service_gate_differing_products 0", "order_service_payment_received_seconds",
+	"order_service_payment_overdue_seconds", `order_service_order_progress_seconds_count{status="PAYMENT_PENDING"}`,
+	`order_service_kafka_connects_total{result="connected"}`, "order_service_kafka_buffered_records",
+	`order_service_check{check="postgres"} 1`, `order_service_check{check="redis"} 1`, `order_service_check{check="kafka"} 1`,
+	`order_service_check{check="temporal"} 1`,
 	"temporal_request_total{",
 }
 
@@ -111,9 +117,36 @@ func TestStartedServiceExportsWhatIsPromised(t *testing.T) {
 		`order_service_intake_duration_seconds_bucket{stage="commit",`, `order_service_intake_duration_seconds_bucket{stage="total",`,
 		`order_service_intake_results_total{code="accepted"}`, `order_service_gate_results_total{code="sold-out"}`,
 		"order_service_sse_streams", "order_service_sse_dropped_total", "temporal_num_pollers{",
+		`order_service_check{check="tail"} 1`, "order_service_tail_behind_events 0", "order_service_tail_behind_seconds 0",
+		"order_service_tail_delay_seconds_count",
 	}, ofEveryProcess...)...)
 }
 
 func TestStartedWorkerExportsWhatIsPromised(t *testing.T) {
-	wantMetrics(t, "worker", append([]string{"temporal_num_pollers{"}, ofEveryProcess...)...)
+	wantMetrics(t, "worker", append([]string{
+		"temporal_num_pollers{", `order_service_check{check="consumer"} 1`, `order_service_check{check="saga"} 1`,
+	}, ofEveryProcess...)...)
+}
+
+func TestScrapersGetMetricsAndNothingElse(t *testing.T) {
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for path, want := range map[string]struct{ scraper, operator int }{
+		"/metrics":               {http.StatusOK, http.StatusOK},
+		"/debug/pprof/goroutine": {http.StatusNotFound, http.StatusOK},
+		"/debug/pprof/heap":      {http.StatusNotFound, http.StatusOK},
+		"/debug/pprof/cmdline":   {http.StatusNotFound, http.StatusOK},
+	} {
+		if got := statusOf(metricsRoutes(metrics), path); got != want.scraper {
+			t.Errorf("a scraper gets %d for %s, want %d", got, path, want.scraper)
+		}
+		if got := statusOf(adminRoutes(metrics), path); got != want.operator {
+			t.Errorf("an operator gets %d for %s, want %d", got, path, want.operator)
+		}
+	}
+}
+
+func statusOf(routes http.Handler, path string) int {
+	w := httptest.NewRecorder()
+	routes.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
+	return w.Code
 }

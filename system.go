@@ -22,6 +22,7 @@ const (
 type system struct {
 	overview *reading[order.Overview]
 	lag      *reading[int64]
+	gate     *reading[int]
 	process  func() api.ProcessFigures // nil in a process that serves no buyers
 	leading  atomic.Bool               // whether this process leads the upkeep
 }
@@ -31,6 +32,9 @@ func (s *system) Overview(ctx context.Context) (order.Overview, error) { return 
 
 // Lag is the consumer group's.
 func (s *system) Lag(ctx context.Context) (int64, error) { return s.lag.get(ctx) }
+
+// Gate is how many products differ in the gate and the ledger.
+func (s *system) Gate(ctx context.Context) (int, error) { return s.gate.get(ctx) }
 
 // Process is of this process alone.
 func (s *system) Process() api.ProcessFigures { return s.process() }

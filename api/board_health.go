@@ -138,5 +138,5 @@ func doesNotAnswer(name string) string {
 	case "temporal":
 		return "Temporal does not answer: orders are accepted and wait to be processed."
 	}
-	return name + " does not answer."
+	return "The " + name + " of the process that answers is not at work yet, or no more."
 }

@@ -3,7 +3,6 @@ package bus
 import (
 	"context"
 	"crypto/tls"
-	"errors"
 	"fmt"
 	"net"
 	"sync"
@@ -11,7 +10,6 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kadm"
-	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
 	"github.com/twmb/franz-go/pkg/sasl/plain"
@@ -69,7 +67,7 @@ func Open(cfg Config) (*Bus, error) {
 		cfg.Meter = unmetered{}
 	}
 	b := &Bus{cfg: cfg, log: cfg.Log.With().Str("part", "bus").Logger()}
-	producer, err := b.client(append(producing(), kgo.WithHooks(produceHook{cfg.Meter}))...)
+	producer, err := b.client(producing()...)
 	if err != nil {
 		return nil, err
 	}
@@ -89,48 +87,6 @@ func (b *Bus) Ping(ctx context.Context) error {
 	return nil
 }
 
-// EnsureTopics creates the topics that do not exist, and the one for dead
-// letters. Existing topics are left as they are. It tries once; the caller
-// repeats it while it fails.
-func (b *Bus) EnsureTopics(ctx context.Context) error {
-	existing, err := b.admin.ListTopics(ctx, b.topics()...)
-	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
-	}
-	var missing []string
-	for _, topic := range b.topics() {
-		if existing[topic].Err != nil {
-			missing = append(missing, topic)
-		}
-	}
-	if len(missing) == 0 {
-		return nil
-	}
-	return b.createTopics(ctx, missing)
-}
-
-func (b *Bus) createTopics(ctx context.Context, missing []string) error {
-	created, err := b.admin.CreateTopics(ctx, partitions, b.cfg.ReplicationFactor, nil, missing...)
-	if err != nil {
-		return fmt.Errorf("create topics: %w", err)
-	}
-	var failed []error
-	for _, t := range created.Sorted() {
-		if t.Err != nil && !errors.Is(t.Err, kerr.TopicAlreadyExists) { // another replica was faster
-			failed = append(failed, fmt.Errorf("create topic %s: %w %s", t.Topic, t.Err, t.ErrMessage))
-		}
-	}
-	return errors.Join(failed...)
-}
-
-func (b *Bus) topics() []string {
-	t := b.cfg.Topics
-	return []string{t.Reservations, t.Created, t.Progress, deadLetters(t.Reservations)}
-}
-
-// deadLetters is the topic for records of topic that cannot be processed.
-func deadLetters(topic string) string { return topic + ".dlq" }
-
 // client returns a new client for the configured brokers.
 func (b *Bus) client(opts ...kgo.Opt) (*kgo.Client, error) {
 	mechanism, err := b.cfg.mechanism()
@@ -141,6 +97,7 @@ func (b *Bus) client(opts ...kgo.Opt) (*kgo.Client, error) {
 		kgo.SeedBrokers(b.cfg.Brokers...),
 		kgo.ClientID("order-service"),
 		kgo.WithLogger(newLogger(b.log)),
+		kgo.WithHooks(clientHook{b.cfg.Meter}),
 		kgo.DisableClientMetrics(),
 		kgo.RequestTimeoutOverhead(5 * time.Second),
 		kgo.MetadataMinAge(time.Second), // bounds how soon a new leader or topic is noticed

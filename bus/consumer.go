@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -47,6 +48,7 @@ type Consumer struct {
 	cfg     ConsumerConfig
 	log     zerolog.Logger
 	life    *lifecycle
+	client  atomic.Pointer[kgo.Client] // nil between two memberships
 }
 
 // NewConsumer returns a Consumer. It joins the group in Run.
@@ -77,6 +79,17 @@ func (c *Consumer) Run(ctx context.Context) error {
 // and another member gets them; then ctx's cause is returned.
 func (c *Consumer) Stop(ctx context.Context) error { return c.life.stop(ctx) }
 
+// Ping returns nil while this process is a member of the group. One that has no
+// partition, because others have all, is one, too.
+func (c *Consumer) Ping(context.Context) error {
+	if client := c.client.Load(); client != nil {
+		if _, generation := client.GroupMetadata(); generation >= 0 {
+			return nil
+		}
+	}
+	return errors.New("not a member of the consumer group yet")
+}
+
 // member is one membership of the group. It ends with Stop, or when the topic
 // was replaced by another of its name, which takes a new client to read.
 func (c *Consumer) member() error {
@@ -96,6 +109,8 @@ func (c *Consumer) member() error {
 		return err
 	}
 	defer c.leave(client, cancel)
+	c.client.Store(client)
+	defer c.client.Store(nil)
 	for {
 		fetches := client.PollRecords(c.life.taking, c.cfg.Poll)
 		if c.life.taking.Err() != nil {

@@ -57,6 +57,7 @@ func TestLagWithoutKafkaIsAnErrorInTime(t *testing.T) {
 
 // tally is a meter that remembers.
 type tally struct {
+	unmetered
 	mu    sync.Mutex
 	lines []string
 }
@@ -94,6 +95,32 @@ func (m *tally) SagaStarted(_ time.Duration, err error) {
 
 func (m *tally) DeadLettered() { m.note("dead") }
 
+func (m *tally) Told(to order.Status, since time.Duration) {
+	if to == order.Pending && since < time.Minute {
+		m.note("told")
+	}
+}
+
+func (m *tally) Tailed(since time.Duration) {
+	if since < time.Minute {
+		m.note("tailed")
+	}
+}
+
+func (m *tally) Connected(err error) {
+	if err == nil {
+		m.note("connected")
+	} else {
+		m.note("not connected")
+	}
+}
+
+func (m *tally) Requested(request string, took time.Duration, err error) {
+	if err == nil && took > 0 {
+		m.note(request)
+	}
+}
+
 func (m *tally) ProduceRequest(bytes int) {
 	if bytes > 0 {
 		m.note("requested")
@@ -124,6 +151,13 @@ func TestMeterIsToldOfPublishingAndStarting(t *testing.T) {
 	})
 	startConsumer(t, b, starter, ConsumerConfig{})
 	eventually(t, "a retry and a start are told", func() bool { return m.told("retried") && m.told("started") })
+	events := newSink()
+	startTail(t, b, events)
+	progress(t, b, 1)
+	eventually(t, "a change is told, and read", func() bool { return m.told("told") && m.told("tailed") })
+	eventually(t, "what the clients do is told", func() bool {
+		return m.told("connected") && m.told("not connected") && m.told("produce") && m.told("fetch") && m.told("other")
+	})
 	poison := &kgo.Record{Topic: b.cfg.Topics.Reservations, Key: []byte("key"), Value: []byte("{poison")}
 	if err := b.produce(t.Context(), poison); err != nil {
 		t.Fatal(err)

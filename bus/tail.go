@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -33,6 +34,7 @@ type Tail struct {
 	discover time.Duration // between looks for new partitions
 	ready    chan struct{}
 	first    sync.Once // closes ready
+	at       position
 }
 
 // NewTail returns a Tail that hands events to s. It does nothing until Run.
@@ -66,16 +68,18 @@ func (t *Tail) follow(ctx context.Context) error {
 		return nil
 	}
 	client, err := t.bus.client(
-		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic(): ends}),
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{t.topic(): offsets(ends)}),
 		kgo.ConsumeResetOffset(kgo.NoResetOffset()), // a lost position is ours to notice
 	)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
+	t.at.place(ends)
+	defer t.at.place(nil)
 	t.sink.Reset()
 	t.first.Do(func() { close(t.ready) })
-	t.read(ctx, client, ends)
+	t.read(ctx, client, len(ends))
 	return nil
 }
 
@@ -83,11 +87,11 @@ func (t *Tail) topic() string { return t.bus.cfg.Topics.Progress }
 
 // pin returns the end of every partition. It tries until all can be listed and
 // returns nil when ctx ends.
-func (t *Tail) pin(ctx context.Context) map[int32]kgo.Offset {
+func (t *Tail) pin(ctx context.Context) map[int32]int64 {
 	for failures := 0; ; failures++ {
-		ends, err := t.ends(ctx)
+		ends, err := t.listEnds(ctx)
 		if err == nil {
-			return ends
+			return numbers(ends)
 		}
 		if ctx.Err() == nil && failures > 0 { // a topic made a moment ago is not known everywhere yet
 			t.log.Warn().Err(err).Msg("progress events cannot be followed yet")
@@ -98,7 +102,7 @@ func (t *Tail) pin(ctx context.Context) map[int32]kgo.Offset {
 	}
 }
 
-func (t *Tail) ends(ctx context.Context) (map[int32]kgo.Offset, error) {
+func (t *Tail) listEnds(ctx context.Context) (map[int32]kadm.ListedOffset, error) {
 	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
 	defer cancel()
 	listed, err := t.bus.admin.ListEndOffsets(ctx, t.topic())
@@ -111,14 +115,22 @@ func (t *Tail) ends(ctx context.Context) (map[int32]kgo.Offset, error) {
 	if len(listed[t.topic()]) == 0 {
 		return nil, fmt.Errorf("list end offsets: %w", kerr.UnknownTopicOrPartition)
 	}
-	return listed.KOffsets()[t.topic()], nil
+	return listed[t.topic()], nil
+}
+
+func offsets(ends map[int32]int64) map[int32]kgo.Offset {
+	all := make(map[int32]kgo.Offset, len(ends))
+	for partition, end := range ends {
+		all[partition] = kgo.NewOffset().At(end)
+	}
+	return all
 }
 
 // read hands records to the sink until ctx ends or events were lost.
-func (t *Tail) read(ctx context.Context, client *kgo.Client, known map[int32]kgo.Offset) {
+func (t *Tail) read(ctx context.Context, client *kgo.Client, known int) {
 	ctx, cancel := context.WithCancel(ctx)
 	var discovering sync.WaitGroup
-	discovering.Go(func() { t.watchPartitions(ctx, client, len(known)) })
+	discovering.Go(func() { t.watchPartitions(ctx, client, known) })
 	defer discovering.Wait()
 	defer cancel()
 	for {
@@ -127,6 +139,7 @@ func (t *Tail) read(ctx context.Context, client *kgo.Client, known map[int32]kgo
 			return
 		}
 		fetches.EachRecord(t.publish)
+		t.at.pass(fetches)
 		if err := fetchError(fetches); err != nil {
 			t.log.Warn().Err(err).Msg("progress events cannot be read")
 			sleep(ctx, 200*time.Millisecond) // errors come without the poll's wait
@@ -143,6 +156,7 @@ func (t *Tail) publish(r *kgo.Record) {
 		t.log.Warn().Err(err).Int32("partition", r.Partition).Int64("offset", r.Offset).Msg("progress event skipped")
 		return
 	}
+	t.bus.cfg.Meter.Tailed(time.Since(ev.OccurredAt.Time))
 	t.sink.Publish(ev)
 }
 

@@ -8,18 +8,23 @@ import (
 	"order-service/order"
 )
 
+// progressBounds reach from a reservation to a buyer who used the whole of
+// PAYMENT_TIMEOUT.
+var progressBounds = []time.Duration{
+	25 * time.Millisecond, 50 * time.Millisecond, 100 * time.Millisecond, 250 * time.Millisecond, 500 * time.Millisecond,
+	time.Second, 2500 * time.Millisecond, 5 * time.Second, 10 * time.Second, 30 * time.Second,
+	time.Minute, 2 * time.Minute, 5 * time.Minute, 10 * time.Minute, 16 * time.Minute, 30 * time.Minute, time.Hour,
+}
+
 // Bus measures the way of orders through Kafka.
 type Bus struct {
 	published, unpublished, orders prometheus.Counter
 	publishing, starting           *histogram
 	started, again, never          prometheus.Counter
 	dead                           prometheus.Counter
-	produced                       produced
-}
-
-// produced is what brokers are given to do.
-type produced struct {
-	requests, bytes, batches, records prometheus.Counter
+	told                           map[order.Status]*histogram // read-only
+	tailed                         *histogram
+	client                         kafkaClient
 }
 
 func newBus(r prometheus.Registerer) *Bus {
@@ -27,19 +32,21 @@ func newBus(r prometheus.Registerer) *Bus {
 	starts := counterVec(r, "saga_starts_total", "Attempts to start a saga for a record of the consumer group.", "result")
 	publishing := timers(r, "relay_publish_duration_seconds", "Time until Kafka has acknowledged a batch.", requestBounds)
 	starting := timers(r, "saga_start_duration_seconds", "Time until Temporal has started a saga.", requestBounds)
-	return &Bus{
+	telling := timers(r, "order_progress_seconds",
+		"Time from an order's POST until Kafka has acknowledged that it came to a status.", progressBounds, "status")
+	tailing := timers(r, "tail_delay_seconds", "Time from an order's change until the tail has handed it to this process's streams.", requestBounds)
+	b := &Bus{
 		published: batches.WithLabelValues("published"), unpublished: batches.WithLabelValues("failed"),
 		orders:  counter(r, "relay_orders_total", "Orders that were published."),
 		started: starts.WithLabelValues("started"), again: starts.WithLabelValues("retried"), never: starts.WithLabelValues("refused"),
 		dead:       counter(r, "dead_letters_total", "Records that were put among the dead letters."),
 		publishing: publishing.with(), starting: starting.with(),
-		produced: produced{
-			requests: counter(r, "kafka_produce_requests_total", "Produce requests sent to Kafka, repetitions among them."),
-			bytes:    counter(r, "kafka_produce_bytes_total", "Bytes of produce requests, as they were sent."),
-			batches:  counter(r, "kafka_produce_batches_total", "Batches of records for one partition that Kafka has acknowledged."),
-			records:  counter(r, "kafka_produce_records_total", "Records that Kafka has acknowledged."),
-		},
+		told: map[order.Status]*histogram{}, tailed: tailing.with(), client: newKafkaClient(r),
 	}
+	for _, status := range order.Statuses() {
+		b.told[status] = telling.with(string(status))
+	}
+	return b
 }
 
 func counter(r prometheus.Registerer, name, help string) prometheus.Counter {
@@ -73,14 +80,13 @@ func (b *Bus) SagaStarted(took time.Duration, err error) {
 // DeadLettered counts a dead letter.
 func (b *Bus) DeadLettered() { b.dead.Inc() }
 
-// ProduceRequest counts a request of the producer.
-func (b *Bus) ProduceRequest(bytes int) {
-	b.produced.requests.Inc()
-	b.produced.bytes.Add(float64(bytes))
+// Told reports a change of status, acknowledged so long after the order was placed.
+func (b *Bus) Told(to order.Status, since time.Duration) {
+	if took, known := b.told[to]; known {
+		took.observe(int64(since))
+	}
 }
 
-// ProduceBatch counts what a broker handled as one.
-func (b *Bus) ProduceBatch(records int) {
-	b.produced.batches.Inc()
-	b.produced.records.Add(float64(records))
-}
+// Tailed reports an event that was handed on so long after it happened. Clocks
+// may differ a little.
+func (b *Bus) Tailed(since time.Duration) { b.tailed.observe(int64(max(0, since))) }

@@ -11,7 +11,8 @@
 // pools, streams) are exported by every process: sum them. Those of the whole
 // system (orders, outbox, lag, payments) are read from Postgres and Kafka at
 // the scrape, and exported only by the process that leads the upkeep, so each
-// exists once and their cost does not grow with the replicas.
+// exists once and their cost does not grow with the replicas: who reads them
+// takes the maximum and need not know the leader. docs/metrics.md lists all.
 //
 // Non-obvious:
 //
@@ -21,3 +22,5 @@
 //   - The sale board shows the same instruments: Intake.Sample reads what the
 //     scrape reads.
 package metrics
+
+//go:generate go test -count=1 -run TestReferenceTellsOfEveryMetric . -write

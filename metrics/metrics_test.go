@@ -152,6 +152,14 @@ func TestOrdersPaymentsAndTheirWayThroughKafkaAreCounted(t *testing.T) {
 	m.Bus.ProduceRequest(4096)
 	m.Bus.ProduceBatch(12)
 	m.Bus.ProduceBatch(30)
+	m.Bus.Told(order.PaymentPending, 300*time.Millisecond)
+	m.Bus.Tailed(4 * time.Millisecond)
+	m.Bus.Tailed(-time.Millisecond) // a clock that is a little behind
+	m.Bus.Connected(nil)
+	m.Bus.Connected(errors.New("refused"))
+	m.Bus.Requested("produce", 3*time.Millisecond, nil)
+	m.Bus.Requested("fetch", time.Second, errors.New("cut off"))
+	m.Bus.Throttled(1500 * time.Millisecond)
 	m.Steps.Ran("Reserve", "done", time.Millisecond)
 	want(t, scrape(t, m),
 		`order_service_order_moves_total{to="CONFIRMED"} 1`,
@@ -170,6 +178,17 @@ func TestOrdersPaymentsAndTheirWayThroughKafkaAreCounted(t *testing.T) {
 		`order_service_kafka_produce_bytes_total 4096`,
 		`order_service_kafka_produce_batches_total 2`,
 		`order_service_kafka_produce_records_total 42`,
+		`order_service_order_progress_seconds_bucket{status="PAYMENT_PENDING",le="0.25"} 0`,
+		`order_service_order_progress_seconds_bucket{status="PAYMENT_PENDING",le="0.5"} 1`,
+		`order_service_order_progress_seconds_count{status="CONFIRMED"} 0`,
+		`order_service_tail_delay_seconds_count 2`,
+		`order_service_tail_delay_seconds_sum 0.004`,
+		`order_service_kafka_connects_total{result="connected"} 1`,
+		`order_service_kafka_connects_total{result="failed"} 1`,
+		`order_service_kafka_request_duration_seconds_sum{request="produce"} 0.003`,
+		`order_service_kafka_request_duration_seconds_count{request="fetch"} 0`,
+		`order_service_kafka_request_errors_total{request="fetch"} 1`,
+		`order_service_kafka_throttled_seconds_total 1.5`,
 		`order_service_saga_steps_total{activity="Reserve",result="done"} 1`,
 		`order_service_saga_step_duration_seconds_sum{activity="Reserve"} 0.001`,
 	)
@@ -208,6 +227,23 @@ func TestPoolsAndStreamsAreReadAtTheScrape(t *testing.T) {
 	)
 }
 
+func TestProcessSaysWhatItReachesAndHowFarItsTailIs(t *testing.T) {
+	m := New("test")
+	away := error(nil)
+	m.WatchKafka(func() (records, bytes int64) { return 7, 900 })
+	m.WatchChecks(func(context.Context) map[string]bool { return map[string]bool{"redis": true, "tail": false} })
+	m.WatchTail(func(context.Context) (TailLag, error) { return TailLag{Events: 3, Since: 2 * time.Second}, away })
+	want(t, scrape(t, m),
+		`order_service_kafka_buffered_records 7`, `order_service_kafka_buffered_bytes 900`,
+		`order_service_check{check="redis"} 1`, `order_service_check{check="tail"} 0`,
+		`order_service_tail_behind_events 3`, `order_service_tail_behind_seconds 2`,
+	)
+	away = errors.New("not placed")
+	if text := scrape(t, m); strings.Contains(text, "order_service_tail_behind") {
+		t.Error("a distance that is not known is exported")
+	}
+}
+
 func TestOnlyTheLeaderExportsTheSystem(t *testing.T) {
 	m := New("test")
 	leading, away := false, error(nil)
@@ -217,9 +253,11 @@ func TestOnlyTheLeaderExportsTheSystem(t *testing.T) {
 			return order.Overview{
 				ByStatus: map[order.Status]int64{order.Confirmed: 9}, OldestPending: 2 * time.Second, OutboxRows: 4, OutboxAge: 3 * time.Second,
 				Awaited: 6, Payments: map[order.PaymentState]int64{order.PaymentRefunding: 1}, RefundingFor: time.Minute,
+				ReceivedFor: 5 * time.Second, OverdueFor: 7 * time.Second,
 			}, nil
 		},
-		Lag: func(context.Context) (int64, error) { return 12, away },
+		Lag:  func(context.Context) (int64, error) { return 12, away },
+		Gate: func(context.Context) (int, error) { return 2, nil },
 	})
 	text := scrape(t, m)
 	want(t, text, `order_service_upkeep_leader 0`)
@@ -231,7 +269,9 @@ func TestOnlyTheLeaderExportsTheSystem(t *testing.T) {
 		`order_service_upkeep_leader 1`, `order_service_orders{status="CONFIRMED"} 9`, `order_service_oldest_pending_seconds 2`,
 		`order_service_outbox_rows 4`, `order_service_outbox_oldest_seconds 3`, `order_service_payments_awaited 6`,
 		`order_service_payments_unsettled{state="REFUNDING"} 1`, `order_service_refunding_seconds 60`, `order_service_consumer_lag 12`,
+		`order_service_payment_received_seconds 5`, `order_service_payment_overdue_seconds 7`, `order_service_gate_differing_products 2`,
 		`order_service_system_readable{backend="kafka"} 1`, `order_service_system_readable{backend="postgres"} 1`,
+		`order_service_system_readable{backend="redis"} 1`,
 	)
 	away = errors.New("no broker")
 	text = scrape(t, m)
@@ -252,6 +292,9 @@ func TestReportsOfAnOrderAllocateNothing(t *testing.T) {
 		m.Intake.Ordered("", time.Millisecond)
 		m.Intake.Ordered(order.CodeSoldOut, time.Millisecond)
 		m.Batches.Gate(1, time.Millisecond)
+		m.Bus.Told(order.Confirmed, time.Millisecond)
+		m.Bus.Tailed(time.Millisecond)
+		m.Bus.Requested("produce", time.Millisecond, nil)
 		post(202, time.Millisecond)
 	}); n > 0 {
 		t.Errorf("%v allocations", n)

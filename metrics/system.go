@@ -19,10 +19,13 @@ type System struct {
 	Leading  func() bool // whether this process is the one that exports them
 	Overview func(context.Context) (order.Overview, error)
 	Lag      func(context.Context) (int64, error)
+	Gate     func(context.Context) (int, error) // products that differ in gate and ledger
 }
 
 // WatchSystem exports the figures of the whole system while this process
-// leads. Those that cannot be read are left out, and system_readable says so.
+// leads: whoever reads them takes the maximum over all processes and need not
+// know which one that is. Those that cannot be read are left out, and
+// system_readable says so.
 func (m *Metrics) WatchSystem(from System) {
 	m.registry.MustRegister(&system{
 		System:    from,
@@ -31,10 +34,13 @@ func (m *Metrics) WatchSystem(from System) {
 		orders:    systemDesc("orders", "Orders placed within the last hour, by what they are now.", "status"),
 		pending:   systemDesc("oldest_pending_seconds", "Age of the oldest PENDING order; 0 without one."),
 		outbox:    systemDesc("outbox_rows", "Commits of orders that are not published yet."),
-		outboxAge: systemDesc("outbox_oldest_seconds", "Age of the oldest of them; 0 without one."),
+		outboxAge: systemDesc("outbox_oldest_seconds", "Age of the oldest commit of orders that is not published yet; 0 without one."),
 		lag:       systemDesc("consumer_lag", "Records that the consumer group has not committed yet."),
 		awaited:   systemDesc("payments_awaited", "Orders that wait for their payment."),
 		payments:  systemDesc("payments_unsettled", "Payments that are not applied, declined or refunded; MISMATCH of the last day.", "state"),
+		received:  systemDesc("payment_received_seconds", "How long the oldest payment has waited to be applied or refunded; 0 without one."),
+		overdue:   systemDesc("payment_overdue_seconds", "How long ago the oldest order that still waits for its payment should have given up; 0 without one."),
+		gate:      systemDesc("gate_differing_products", "Products whose stock in the gate is not the ledger's, and does not move."),
 		refunding: systemDesc("refunding_seconds", "How long the oldest refund has been under way; 0 without one."),
 	})
 }
@@ -47,12 +53,14 @@ func systemDesc(name, help string, labels ...string) *prometheus.Desc {
 type system struct {
 	System
 	leader, readable, orders, pending, outbox, outboxAge, lag, awaited, payments, refunding *prometheus.Desc
+	received, overdue, gate                                                                 *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *system) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		s.leader, s.readable, s.orders, s.pending, s.outbox, s.outboxAge, s.lag, s.awaited, s.payments, s.refunding,
+		s.received, s.overdue, s.gate,
 	} {
 		descs <- desc
 	}
@@ -71,6 +79,7 @@ func (s *system) Collect(metrics chan<- prometheus.Metric) {
 	var reading sync.WaitGroup
 	reading.Go(func() { s.collectOverview(ctx, out) })
 	reading.Go(func() { s.collectLag(ctx, out) })
+	reading.Go(func() { s.collectGate(ctx, out) })
 	reading.Wait()
 }
 
@@ -91,6 +100,8 @@ func (s *system) collectOverview(ctx context.Context, out gauges) {
 	out.set(s.outboxAge, v.OutboxAge.Seconds())
 	out.set(s.awaited, float64(v.Awaited))
 	out.set(s.refunding, v.RefundingFor.Seconds())
+	out.set(s.received, v.ReceivedFor.Seconds())
+	out.set(s.overdue, v.OverdueFor.Seconds())
 }
 
 func (s *system) collectLag(ctx context.Context, out gauges) {
@@ -98,6 +109,14 @@ func (s *system) collectLag(ctx context.Context, out gauges) {
 	out.readable(s.readable, "kafka", err)
 	if err == nil {
 		out.set(s.lag, float64(lag))
+	}
+}
+
+func (s *system) collectGate(ctx context.Context, out gauges) {
+	differing, err := s.Gate(ctx)
+	out.readable(s.readable, "redis", err)
+	if err == nil {
+		out.set(s.gate, float64(differing))
 	}
 }
 

@@ -26,6 +26,12 @@ type RedisPool struct {
 	Timeouts   int64
 }
 
+// TailLag is how far a tail is behind.
+type TailLag struct {
+	Events int64
+	Since  time.Duration // that it has not caught up with what was there
+}
+
 // WatchStreams exports what read returns at each scrape.
 func (m *Metrics) WatchStreams(read func() Streams) {
 	m.gauge("sse_streams", "Event streams that are open.", func() float64 { return float64(read().Streams) })
@@ -39,7 +45,7 @@ func (m *Metrics) WatchPostgres(read func() PostgresPool) {
 	m.gauge("postgres_connections_in_use", "Connections in use.", func() float64 { return float64(read().InUse) })
 	m.gauge("postgres_connections_max", "Connections that the pool may have.", func() float64 { return float64(read().Max) })
 	m.count("postgres_waits_total", "Acquisitions that found no free connection.", func() float64 { return float64(read().Waits) })
-	m.count("postgres_waited_seconds_total", "Time they waited for one.", func() float64 { return read().Waited.Seconds() })
+	m.count("postgres_waited_seconds_total", "Time for which acquisitions waited for a free connection.", func() float64 { return read().Waited.Seconds() })
 }
 
 // WatchRedis exports what read returns at each scrape.
@@ -47,6 +53,18 @@ func (m *Metrics) WatchRedis(read func() RedisPool) {
 	m.gauge("redis_connections", "Connections in the pools.", func() float64 { return float64(read().Open) })
 	m.gauge("redis_connections_idle", "Connections in the pools that are free.", func() float64 { return float64(read().Idle) })
 	m.count("redis_timeouts_total", "Waits for a free connection that were given up.", func() float64 { return float64(read().Timeouts) })
+}
+
+// WatchKafka exports what the producer has taken and Kafka has not acknowledged.
+func (m *Metrics) WatchKafka(buffered func() (records, bytes int64)) {
+	m.gauge("kafka_buffered_records", "Records that wait in the producer for Kafka's acknowledgement.", func() float64 {
+		records, _ := buffered()
+		return float64(records)
+	})
+	m.gauge("kafka_buffered_bytes", "Bytes of the records that wait in the producer for Kafka's acknowledgement.", func() float64 {
+		_, bytes := buffered()
+		return float64(bytes)
+	})
 }
 
 func (m *Metrics) gauge(name, help string, read func() float64) {

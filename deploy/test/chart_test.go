@@ -1,0 +1,177 @@
+// Package deploy tests what is deployed: the Helm chart, the alerts with their
+// runbooks, and the dashboards. It is a module of its own, because Helm, the
+// Kubernetes types and Prometheus are nothing that the service needs.
+package deploy
+
+import (
+	"fmt"
+	"io"
+	"maps"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"helm.sh/helm/v3/pkg/chart"
+	"helm.sh/helm/v3/pkg/chart/loader"
+	"helm.sh/helm/v3/pkg/chartutil"
+	"helm.sh/helm/v3/pkg/engine"
+	"helm.sh/helm/v3/pkg/lint"
+	"helm.sh/helm/v3/pkg/lint/support"
+	"sigs.k8s.io/yaml"
+)
+
+const chartDir = "../helm/order-service"
+
+// production is what an installation must say, and everything that it may
+// switch on.
+const production = `
+config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example/jwks", KAFKA_TLS_CA: /tls/ca.crt}
+worker: {config: {PAYMENT_URL: "https://pay.example"}}
+ingress: {enabled: true, className: nginx, host: shop.example, tlsSecretName: shop-tls}
+networkPolicy:
+  clients: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]
+  scrapers: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: monitoring}}}]
+extraVolumes: [{name: tls, secret: {secretName: kafka-ca}}]
+extraVolumeMounts: [{name: tls, mountPath: /tls, readOnly: true}]
+podMonitor: {enabled: true, labels: {release: prometheus}}
+prometheusRule: {enabled: true, labels: {release: prometheus}, runbooks: "https://runbooks.example"}
+dashboards: {enabled: true}
+`
+
+// least is the least that an installation must say.
+const least = `config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example/jwks", PAYMENT_URL: "https://pay.example"}`
+
+func loadChart(t *testing.T) *chart.Chart {
+	t.Helper()
+	c, err := loader.Load(chartDir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return c
+}
+
+// rendered is the chart with values, as helm template prints it: documents by
+// the file that they come from.
+func rendered(t *testing.T, values string) map[string]string {
+	t.Helper()
+	files, err := render(t, values)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return files
+}
+
+func render(t *testing.T, values string) (map[string]string, error) {
+	t.Helper()
+	parsed, err := chartutil.ReadValues([]byte(values))
+	if err != nil {
+		t.Fatal(err)
+	}
+	c := loadChart(t)
+	release := chartutil.ReleaseOptions{Name: "sale", Namespace: "shop", Revision: 1, IsInstall: true}
+	all, err := chartutil.ToRenderValues(c, parsed, release, chartutil.DefaultCapabilities)
+	if err != nil {
+		return nil, err
+	}
+	return engine.Render(c, all)
+}
+
+// documents are the rendered objects in a stable order.
+func documents(t *testing.T, values string) (all []string) {
+	t.Helper()
+	files := rendered(t, values)
+	for _, name := range slices.Sorted(maps.Keys(files)) {
+		if !strings.HasSuffix(name, ".yaml") {
+			continue
+		}
+		for _, document := range strings.Split("\n"+files[name], "\n---\n") {
+			if strings.TrimSpace(stripComments(document)) != "" {
+				all = append(all, document)
+			}
+		}
+	}
+	return all
+}
+
+func stripComments(document string) string {
+	lines := slices.DeleteFunc(strings.Split(document, "\n"), func(line string) bool {
+		return strings.HasPrefix(strings.TrimSpace(line), "#")
+	})
+	return strings.Join(lines, "\n")
+}
+
+func TestChartPassesHelmLint(t *testing.T) {
+	for name, values := range map[string]string{"least": least, "production": production} {
+		parsed, err := chartutil.ReadValues([]byte(values))
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, m := range lint.AllWithKubeVersion(chartDir, parsed, "shop", nil).Messages {
+			if m.Severity > support.InfoSev {
+				t.Errorf("%s: %v", name, m)
+			}
+		}
+	}
+}
+
+func TestChartRefusesWhatCannotWork(t *testing.T) {
+	for name, refused := range map[string]struct{ values, why string }{
+		"no public URL":                   {`{}`, "PUBLIC_URL"},
+		"a value that does not exist":     {least + "\nreplicas: 3", "additional properties 'replicas'"},
+		"a secret in plain text":          {least + "\nsecrets: {DATABASE_URL: \"postgres://…\"}", "/secrets/DATABASE_URL"},
+		"a number that YAML would change": {least + "\napi: {config: {SSE_MAX_STREAMS: 1000000}}", "/api/config/SSE_MAX_STREAMS"},
+		"less time than a stop takes":     {least + "\nterminationGracePeriodSeconds: 10", "terminationGracePeriodSeconds"},
+		"gone before anybody notices":     {least + "\napi: {shutdownDelaySeconds: 1}", "shutdownDelaySeconds"},
+		"what the chart sets":             {least + "\napi: {config: {ADMIN_ADDR: \":9090\"}}", "ADMIN_ADDR is set by the chart"},
+		"one variable from two places":    {least + "\napi: {config: {DATABASE_URL: \"x\"}}", "DATABASE_URL is among config and among secrets"},
+		"an api that trusts nobody":       {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example"}`, "api needs one of JWT_JWKS_URL, JWT_SECRET"},
+		"a worker that cannot be paid":    {`config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example"}`, "worker needs one of PAYMENT_URL"},
+		"an ingress for no host":          {least + "\ningress: {enabled: true}", "ingress.host"},
+	} {
+		if _, err := render(t, refused.values); err == nil || !strings.Contains(err.Error(), refused.why) {
+			t.Errorf("%s: %v, want a word of %s", name, err, refused.why)
+		}
+	}
+}
+
+func TestNotesTellWhatComesNext(t *testing.T) {
+	notes := rendered(t, least)["order-service/templates/NOTES.txt"]
+	for _, want := range []string{
+		"https://shop.example", "route that to Service sale-order-service", "Nobody is woken", "exec deploy/sale-order-service-worker",
+	} {
+		if !strings.Contains(notes, want) {
+			t.Errorf("no %q in\n%s", want, notes)
+		}
+	}
+	if strings.Contains(notes, "DEMONSTRATION") {
+		t.Error("it calls a shop a demonstration")
+	}
+	demo := rendered(t, least+"\napi: {config: {ALLOW_DEMO: \"true\"}}")["order-service/templates/NOTES.txt"]
+	if !strings.Contains(demo, "DEMONSTRATION") {
+		t.Error("it does not say that a demonstration is one")
+	}
+}
+
+// read decodes YAML strictly.
+func read[T any](t *testing.T, text string) (v T) {
+	t.Helper()
+	if err := yaml.UnmarshalStrict([]byte(text), &v); err != nil {
+		t.Fatalf("%v in\n%s", err, text)
+	}
+	return v
+}
+
+func readFile(t *testing.T, path string) string {
+	t.Helper()
+	f, err := os.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	text, err := io.ReadAll(f)
+	if err != nil {
+		t.Fatal(fmt.Errorf("%s: %w", path, err))
+	}
+	return string(text)
+}
