@@ -5,7 +5,6 @@ import (
 	"crypto/tls"
 	"crypto/x509"
 	"fmt"
-	"io"
 	"os"
 	"time"
 
@@ -16,7 +15,6 @@ import (
 	"order-service/config"
 	"order-service/saga"
 	"order-service/store"
-	"order-service/verify"
 )
 
 // instruments are what the backends report to. The commands that do one thing
@@ -32,8 +30,10 @@ func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger, to in
 	return store.Open(ctx, store.Config{URL: string(cfg.DatabaseURL), Meter: to.store, Log: log})
 }
 
-func openGate(cfg config.Config, log zerolog.Logger, to instruments) (*cache.Gate, error) {
-	gate, err := cache.Open(cache.Config{URL: string(cfg.RedisURL), Batch: to.gate, Log: log})
+// openGate returns a gate that waits for Redis as long as a buyer is made to;
+// patience is for those whom nobody waits for.
+func openGate(cfg config.Config, log zerolog.Logger, to instruments, patience time.Duration) (*cache.Gate, error) {
+	gate, err := cache.Open(cache.Config{URL: string(cfg.RedisURL), Timeout: patience, Batch: to.gate, Log: log})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
@@ -76,6 +76,20 @@ func openSaga(cfg config.Config, log zerolog.Logger, to instruments) (*saga.Clie
 	})
 }
 
+func openProvider(cfg config.Config) (*saga.HTTPProvider, error) {
+	security, err := tlsConfig(cfg.PaymentTLSCA != "" || cfg.PaymentTLSCert != "", cfg.PaymentTLSCA, cfg.PaymentTLSCert, cfg.PaymentTLSKey)
+	if err != nil {
+		return nil, fmt.Errorf("PAYMENT_TLS_CA, PAYMENT_TLS_CERT or PAYMENT_TLS_KEY: %w", err)
+	}
+	provider, err := saga.NewHTTPProvider(saga.ProviderConfig{
+		URL: cfg.PaymentURL, Concurrency: cfg.PaymentConcurrency, APIKey: string(cfg.PaymentAPIKey), TLS: security,
+	})
+	if err != nil {
+		return nil, fmt.Errorf("PAYMENT_URL: %w", err)
+	}
+	return provider, nil
+}
+
 // tlsConfig reads the PEM files that are named; nil means plain TCP.
 func tlsConfig(enabled bool, caFile, certFile, keyFile string) (*tls.Config, error) {
 	if !enabled {
@@ -100,56 +114,4 @@ func tlsConfig(enabled bool, caFile, certFile, keyFile string) (*tls.Config, err
 		security.Certificates = []tls.Certificate{pair}
 	}
 	return security, nil
-}
-
-// migrate brings the schema up to date and returns.
-func migrate(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
-	db, err := openStore(ctx, cfg, log, instruments{})
-	if err != nil {
-		return err
-	}
-	defer db.Close()
-	return db.Migrate(ctx)
-}
-
-// replayDeadLetters puts dead letters back and says how many.
-func replayDeadLetters(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer) error {
-	kafka, err := openBus(cfg, log, instruments{})
-	if err != nil {
-		return err
-	}
-	defer kafka.Close()
-	n, err := kafka.ReplayDeadLetters(ctx)
-	fmt.Fprintf(out, "%d dead letters put back into %s\n", n, cfg.TopicReservation)
-	return err
-}
-
-// verifySystem checks the invariants of the running system, prints the report
-// and tells whether all hold. It reads only.
-func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (bool, error) {
-	db, err := openStore(ctx, cfg, log, instruments{})
-	if err != nil {
-		return false, err
-	}
-	defer db.Close()
-	gate, err := openGate(cfg, log, instruments{})
-	if err != nil {
-		return false, err
-	}
-	defer gate.Close()
-	workflows, err := openSaga(cfg, log, instruments{})
-	if err != nil {
-		return false, err
-	}
-	defer workflows.Close()
-	report, err := verify.Run(ctx, verify.Deps{Audit: db, Gate: gate, Workflows: workflows},
-		verify.Options{PaymentTimeout: cfg.PaymentTimeout})
-	if err != nil {
-		return false, err
-	}
-	if asJSON {
-		return report.OK, printJSON(out, report)
-	}
-	_, err = fmt.Fprint(out, report)
-	return report.OK, err
 }

@@ -15,6 +15,7 @@ import (
 // only main joins them. A folder that is not listed may not exist.
 var mayImport = map[string][]string{
 	"order":   {},
+	"repair":  {"order"},
 	"config":  {},
 	"batch":   {"order"},
 	"api":     {"order"},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"sse":     {"order"},
 	"store":   {"order", "batch", "failpoint"},
 	"verify":  {"order"},
-	".":       {"order", "config", "api", "bus", "cache", "intake", "metrics", "saga", "sse", "store", "verify"},
+	".":       {"order", "config", "api", "bus", "cache", "intake", "metrics", "repair", "saga", "sse", "store", "verify"},
 
 	"store/storetest": {"store"},
 	"failpoint":       {},

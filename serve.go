@@ -15,6 +15,7 @@ import (
 	"order-service/config"
 	"order-service/intake"
 	"order-service/metrics"
+	"order-service/repair"
 	"order-service/saga"
 	"order-service/sse"
 	"order-service/store"
@@ -24,7 +25,6 @@ const (
 	startPatience = 30 * time.Second // how long a start waits for Postgres and Redis
 	topicPatience = 3 * time.Second  // how long it waits for Kafka, twice, before it goes on without
 	stopTimeout   = 15 * time.Second // from the signal to the end of the process
-	redriveEvery  = time.Minute      // between two looks for payments that were left behind
 	outboxLease   = 10 * time.Second // how long a committed batch belongs to its own process's relay
 )
 
@@ -37,6 +37,7 @@ type service struct {
 
 	metrics *metrics.Metrics
 	system  *system
+	checks  []api.Check // the lines of /readyz
 
 	store *store.Store
 	gate  *cache.Gate
@@ -110,7 +111,7 @@ func (s *service) openStore(ctx context.Context) (err error) {
 // openGate connects to Redis. Without it an api can take no order, so it does
 // not start; a worker settles late and starts all the same.
 func (s *service) openGate(ctx context.Context) (err error) {
-	s.gate, err = openGate(s.cfg, s.log, s.instruments())
+	s.gate, err = openGate(s.cfg, s.log, s.instruments(), 0)
 	if err != nil {
 		return err
 	}
@@ -150,7 +151,7 @@ func (s *service) openSaga(context.Context) (err error) {
 	return nil
 }
 
-// startUpkeep keeps the gate equal to the ledger and drives left payments on,
+// startUpkeep keeps the gate equal to the ledger and drives on what was left,
 // in one process at a time.
 func (s *service) startUpkeep(context.Context) error {
 	s.background("upkeep", s.fail, func(ctx context.Context) error {
@@ -162,25 +163,20 @@ func (s *service) startUpkeep(context.Context) error {
 func (s *service) keepUp(ctx context.Context) error {
 	both, ctx := errgroup.WithContext(ctx)
 	both.Go(func() error { return s.sync.Run(ctx) })
-	both.Go(func() error { return s.redrivePayments(ctx) })
+	both.Go(func() error {
+		s.driveOn(ctx)
+		return nil
+	})
 	return both.Wait()
 }
 
-// redrivePayments does every minute what --repair does for payments: a process
-// may die after it recorded a payment and before it passed it on, and the
-// provider need not repeat itself.
-func (s *service) redrivePayments(ctx context.Context) error {
-	r := repair{store: s.store, saga: s.saga, say: func(format string, args ...any) { s.log.Info().Msgf(format, args...) }}
-	for {
-		select {
-		case <-ctx.Done():
-			return nil
-		case <-time.After(redriveEvery):
-		}
-		if err := r.payments(ctx); err != nil && ctx.Err() == nil {
-			s.log.Warn().Err(err).Msg("left payments are not driven on yet")
-		}
-	}
+// driveOn looks after orders and payments that nobody has in hand: a process
+// may die between two steps, and nobody need repeat the first.
+func (s *service) driveOn(ctx context.Context) {
+	started := func(format string, args ...any) { s.log.Warn().Msgf(format, args...) }
+	repair.New(s.store, s.saga, started).Run(ctx, func(err error) {
+		s.log.Warn().Err(err).Msg("not everything that was left is driven on yet")
+	})
 }
 
 func (s *service) startWorker(context.Context) error {
@@ -188,12 +184,16 @@ func (s *service) startWorker(context.Context) error {
 	if err != nil {
 		return err
 	}
-	worker := saga.NewWorker(s.saga, saga.Deps{
+	capacity := saga.WorkerConfig{
+		Pollers: s.cfg.WorkerPollers, Tasks: s.cfg.WorkerTasks, Calls: s.cfg.PaymentConcurrency, Cached: s.cfg.WorkerCached,
+	}
+	worker := saga.NewWorker(s.saga, capacity, saga.Deps{
 		Orders: s.store, Payments: s.store, Publisher: s.bus, Gate: s.gate, Provider: provider,
 		Step: s.metrics.Steps.Ran,
 	})
 	worker.Start()
 	s.close("temporal worker", worker.Stop)
+	s.checkPart("saga", worker.Ping)
 	return nil
 }
 
@@ -201,9 +201,9 @@ func (s *service) provider() (saga.Provider, error) {
 	if s.cfg.PaymentSandbox {
 		return s.sandbox()
 	}
-	provider, err := saga.NewHTTPProvider(s.cfg.PaymentURL)
+	provider, err := openProvider(s.cfg)
 	if err != nil {
-		return nil, fmt.Errorf("PAYMENT_URL: %w", err)
+		return nil, err
 	}
 	s.close("payment provider", provider.Close)
 	return provider, nil
@@ -216,6 +216,7 @@ func (s *service) sandbox() (*saga.Sandbox, error) {
 func (s *service) startConsumer(context.Context) error {
 	consumer := bus.NewConsumer(s.bus, s.saga, bus.ConsumerConfig{})
 	s.run("consumer", consumer.Run, consumer.Stop)
+	s.checkPart("consumer", consumer.Ping)
 	return nil
 }
 
@@ -234,13 +235,19 @@ func (s *service) startAPI(ctx context.Context) error {
 	orders := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
 	intake := intake.New(intake.Config{Budget: s.cfg.IntakeBudget, Meter: s.metrics.Intake, Log: s.log}, s.gate, orders)
 	s.add("intake", intake.Stop)
-	hub := sse.NewHub(sse.Config{MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Log: s.log})
+	line := bus.NewLine(s.bus)
+	s.background("line", s.fail, line.Run)
+	hub := sse.NewHub(sse.Config{
+		MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Position: line.Position, Log: s.log,
+	})
 	s.add("hub", hub.Close)
 	s.watchStreams(hub)
 	tail := bus.NewTail(s.bus, hub)
 	s.background("tail", s.fail, tail.Run)
+	s.checkPart("tail", tail.Ping)
+	s.watchTail(tail)
 	awaitTail(ctx, tail)
-	deps, err := s.apiDeps(intake, hub)
+	deps, err := s.apiDeps(intake, hub, line)
 	if err != nil {
 		return err
 	}
@@ -267,7 +274,7 @@ func awaitTail(ctx context.Context, tail *bus.Tail) {
 }
 
 func (s *service) startHealth(context.Context) error {
-	return s.listen(api.NewHealth(s.apiConfig(), s.checks()))
+	return s.listen(api.NewHealth(s.apiConfig(), s.checks))
 }
 
 func (s *service) listen(server *api.Server) error {

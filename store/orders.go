@@ -106,6 +106,17 @@ func (s *Store) Recent(ctx context.Context, userID string, since time.Time, limi
 	return orders, dbError("list recent orders", err)
 }
 
+// OpenOrders returns up to limit orders that are not final and have not changed
+// for age or longer, by id, from behind the id after.
+func (s *Store) OpenOrders(ctx context.Context, age time.Duration, after uuid.UUID, limit int) ([]order.Order, error) {
+	rows, _ := s.pool.Query(ctx, `
+		SELECT `+orderColumns+` FROM orders o
+		WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING') AND updated_at <= now() - $1::interval AND order_id > $2
+		ORDER BY order_id LIMIT $3`, age, after, limit)
+	open, err := pgx.CollectRows(rows, scanOrder)
+	return open, dbError("read open orders", err)
+}
+
 // History returns the order's events with a seq greater than after, oldest
 // first. Seq 1 is made from the row. It returns an Error with
 // CodeOrderNotFound when there is no such order.

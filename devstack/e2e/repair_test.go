@@ -42,3 +42,32 @@ func TestRepairAppliesOrRefundsThePaymentsThatACrashLeftBehind(t *testing.T) {
 	b.await(open.OrderID, order.Confirmed)
 	s.expectRefund(ended.PaymentID)
 }
+
+// A database that was restored, or failed over, to a state of before an order's
+// end has the order open while its workflow is COMPLETED. Repair used to say
+// "workflow started" of it for ever.
+func TestRepairBeginsAnewAnOrderThatARestoreMadeOpenAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	b := s.anyone()
+	id := b.buy(s.product(1), 1)
+	b.await(id, order.PaymentPending)
+	b.cancel(id)
+	b.await(id, order.Cancelled)
+	s.ask(fmt.Sprintf(`
+		WITH events AS (DELETE FROM order_events WHERE order_id = '%[1]s'),
+			units AS (DELETE FROM reservations WHERE order_id = '%[1]s')
+		UPDATE orders SET status = 'PENDING', seq = 1, payment_id = '', payment_url = '', expires_at = NULL,
+			created_at = now() - interval '1 minute', updated_at = now() - interval '1 minute'
+		WHERE order_id = '%[1]s' RETURNING order_id::text`, id), &id)
+
+	out, err := s.run("--repair")
+	if err != nil || !strings.Contains(out, "order "+id.String()+", PENDING: no workflow ran for it; started") {
+		t.Fatalf("repair: %v\n%s", err, out)
+	}
+	b.await(id, order.PaymentPending)
+	if out, err := s.run("--repair"); err != nil || strings.Contains(out, id.String()) {
+		t.Errorf("the second repair: %v\n%s", err, out)
+	}
+}

@@ -1,0 +1,138 @@
+package repair
+
+import (
+	"cmp"
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/google/uuid"
+	"golang.org/x/sync/errgroup"
+
+	"order-service/order"
+)
+
+// atOnce is how many orders or payments are looked at together.
+const atOnce = 16
+
+// Store finds what may have been left.
+type Store interface {
+	// OpenOrders returns up to limit open orders that have not changed for age
+	// or longer, by id, from behind the id after.
+	OpenOrders(ctx context.Context, age time.Duration, after uuid.UUID, limit int) ([]order.Order, error)
+	// UnfinishedPayments does the same for payments that were received or are
+	// being refunded.
+	UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error)
+	// Order returns an order as it is now.
+	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// Products returns all of them.
+	Products(ctx context.Context) ([]order.Product, error)
+}
+
+// Saga drives on what was found. Each of its calls may be repeated.
+type Saga interface {
+	// Running reports whether a workflow drives the order now.
+	Running(ctx context.Context, orderID uuid.UUID) (bool, error)
+	// Refunding reports whether a workflow refunds the payment now.
+	Refunding(ctx context.Context, paymentID string) (bool, error)
+	// Restart begins the order's workflow whatever became of an earlier one.
+	Restart(ctx context.Context, o order.Order) error
+	// PaymentReceived tells the order's workflow of a payment.
+	PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error
+	// Refund has a payment given back unless it is applied or refunded.
+	Refund(ctx context.Context, p order.Payment) error
+}
+
+// Gate takes a product's ledger as it is in the store.
+type Gate interface {
+	Now(ctx context.Context, productID string) error
+}
+
+// Repair drives on what was left behind.
+type Repair struct {
+	store Store
+	saga  Saga
+	say   func(format string, args ...any)
+}
+
+// New returns a Repair that tells say, one at a time, of each thing it has
+// started.
+func New(s Store, workflows Saga, say func(format string, args ...any)) *Repair {
+	var mu sync.Mutex
+	return &Repair{store: s, saga: workflows, say: func(format string, args ...any) {
+		mu.Lock()
+		defer mu.Unlock()
+		say(format, args...)
+	}}
+}
+
+// order starts o's workflow if it has none, and reports whether it did.
+func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
+	running, err := r.saga.Running(ctx, o.ID)
+	if err != nil || running {
+		return false, err
+	}
+	// Read again: a workflow that ended since the page was read left it final.
+	if o, err = r.store.Order(ctx, o.ID); err != nil || o.Status.Final() {
+		return false, err
+	}
+	if err := r.saga.Restart(ctx, o); err != nil {
+		return false, err
+	}
+	r.say("order %s, %s: no workflow ran for it; started", o.ID, o.Status)
+	return true, nil
+}
+
+// payment hands p to its order, or to a refund when the order is final, and
+// reports whether it did. An order that has the payment already ignores it.
+func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
+	o, err := r.store.Order(ctx, p.OrderID)
+	if err != nil {
+		return false, err
+	}
+	if p.State == order.PaymentReceived && !o.Status.Final() {
+		if err := r.saga.PaymentReceived(ctx, o, p); err != nil {
+			return false, err
+		}
+		r.say("payment %s: passed on to order %s, %s", p.ID, o.ID, o.Status)
+		return true, nil
+	}
+	refunding, err := r.saga.Refunding(ctx, p.ID)
+	if err != nil || refunding {
+		return false, err
+	}
+	if err := r.saga.Refund(ctx, p); err != nil {
+		return false, err
+	}
+	r.say("payment %s of order %s, %s: refund started", p.ID, o.ID, o.Status)
+	return true, nil
+}
+
+// each runs do for all items, some at once. What fails stops none of the
+// others: the error says how many failed and why the first did.
+func each[T any](ctx context.Context, items []T, do func(context.Context, T) error) error {
+	var (
+		mu     sync.Mutex
+		first  error
+		failed int
+	)
+	var group errgroup.Group
+	group.SetLimit(atOnce)
+	for _, item := range items {
+		group.Go(func() error {
+			if err := do(ctx, item); err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				failed++
+				first = cmp.Or(first, err)
+			}
+			return nil
+		})
+	}
+	_ = group.Wait()
+	if failed == 0 {
+		return nil
+	}
+	return fmt.Errorf("%d of %d failed, the first: %w", failed, len(items), first)
+}

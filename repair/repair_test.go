@@ -1,0 +1,193 @@
+package repair
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/google/uuid"
+
+	"order-service/order"
+)
+
+var errDown = errors.New("connection refused")
+
+// shop is store, saga and gate: what was found and what was done with it.
+type shop struct {
+	mu        sync.Mutex
+	orders    map[uuid.UUID]order.Order
+	payments  []order.Payment
+	running   map[string]bool // by id of an order or a payment
+	fails     map[string]bool // payments that cannot be passed on
+	done      []string
+	published int
+}
+
+func newShop() *shop {
+	return &shop{orders: map[uuid.UUID]order.Order{}, running: map[string]bool{}, fails: map[string]bool{}}
+}
+
+func (s *shop) add(status order.Status) uuid.UUID {
+	id := uuid.Must(uuid.NewV7())
+	s.orders[id] = order.Order{ID: id, Status: status}
+	return id
+}
+
+func (s *shop) pay(id string, state order.PaymentState, of uuid.UUID) {
+	s.payments = append(s.payments, order.Payment{ID: id, OrderID: of, State: state})
+}
+
+func (s *shop) OpenOrders(_ context.Context, _ time.Duration, after uuid.UUID, limit int) (found []order.Order, err error) {
+	for _, o := range s.orders {
+		if !o.Status.Final() && o.ID.String() > after.String() {
+			found = append(found, o)
+		}
+	}
+	slices.SortFunc(found, func(a, b order.Order) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return found[:min(limit, len(found))], nil
+}
+
+func (s *shop) UnfinishedPayments(_ context.Context, _ time.Duration, after string, limit int) (found []order.Payment, err error) {
+	for _, p := range s.payments {
+		if p.ID > after {
+			found = append(found, p)
+		}
+	}
+	return found[:min(limit, len(found))], nil
+}
+
+func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) { return s.orders[id], nil }
+
+func (s *shop) Products(context.Context) ([]order.Product, error) {
+	return make([]order.Product, 3), nil
+}
+
+func (s *shop) Running(_ context.Context, id uuid.UUID) (bool, error) {
+	return s.running[id.String()], nil
+}
+
+func (s *shop) Refunding(_ context.Context, id string) (bool, error) { return s.running[id], nil }
+
+func (s *shop) Restart(_ context.Context, o order.Order) error {
+	return s.did("started", o.ID.String())
+}
+
+func (s *shop) PaymentReceived(_ context.Context, _ order.Order, p order.Payment) error {
+	return s.did("told of", p.ID)
+}
+
+func (s *shop) Refund(_ context.Context, p order.Payment) error { return s.did("refunds", p.ID) }
+
+func (s *shop) Now(context.Context, string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.published++
+	return nil
+}
+
+func (s *shop) did(what, id string) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.fails[id] {
+		return errDown
+	}
+	s.done = append(s.done, what+" "+id)
+	return nil
+}
+
+// once repairs and returns what was done and said.
+func (s *shop) once(t *testing.T) (done []string, said string, err error) {
+	t.Helper()
+	var lines strings.Builder
+	err = New(s, s, func(format string, args ...any) { fmt.Fprintf(&lines, format+"\n", args...) }).Once(t.Context(), s)
+	slices.Sort(s.done)
+	return s.done, lines.String(), err
+}
+
+func TestOnlyAnOpenOrderThatNothingDrivesIsStarted(t *testing.T) {
+	s := newShop()
+	lost, driven := s.add(order.Pending), s.add(order.PaymentPending)
+	s.running[driven.String()] = true
+	s.add(order.Confirmed)
+	done, said, err := s.once(t)
+	if want := []string{"started " + lost.String()}; err != nil || !slices.Equal(done, want) {
+		t.Errorf("did %q, %v; want %q", done, err, want)
+	}
+	if !strings.Contains(said, "2 open orders looked at") || s.published != 3 {
+		t.Errorf("said %q, published %d products", said, s.published)
+	}
+}
+
+func TestAPaymentGoesToItsOrderOrBack(t *testing.T) {
+	s := newShop()
+	open, ended := s.add(order.PaymentPending), s.add(order.Cancelled)
+	s.running[open.String()] = true
+	s.pay("a", order.PaymentReceived, open)
+	s.pay("b", order.PaymentReceived, ended)
+	s.pay("c", order.PaymentRefunding, open)
+	s.pay("d", order.PaymentRefunding, ended)
+	s.running["d"] = true // the provider is away, and its refund is being repeated
+	done, said, err := s.once(t)
+	if want := []string{"refunds b", "refunds c", "told of a"}; err != nil || !slices.Equal(done, want) {
+		t.Errorf("did %q, %v; want %q", done, err, want)
+	}
+	if strings.Contains(said, "payment d") {
+		t.Errorf("said of a refund that was under way: %q", said)
+	}
+}
+
+// The first payment that failed used to end the round.
+func TestOneBadPaymentStopsNoOther(t *testing.T) {
+	s := newShop()
+	of := s.add(order.Cancelled)
+	for i := range page + 10 {
+		s.pay(fmt.Sprintf("p%04d", i), order.PaymentReceived, of)
+	}
+	s.fails["p0000"], s.fails["p0007"] = true, true
+	done, _, err := s.once(t)
+	if len(done) != page+8 || !errors.Is(err, errDown) || !strings.Contains(err.Error(), "2 of 500 failed") {
+		t.Errorf("%d were refunded, %v", len(done), err)
+	}
+}
+
+// What cannot be mended would be tried, and told of, every minute for ever.
+func TestWhatFailsIsTriedLessAndLessOften(t *testing.T) {
+	s := newShop()
+	s.pay("bad", order.PaymentReceived, s.add(order.Cancelled))
+	s.fails["bad"] = true
+	now := time.Now()
+	w := &walk{Repair: New(s, s, t.Logf), pauses: newPauses(func() time.Time { return now })}
+	var tries []int
+	for minute := range 100 {
+		if _, err := w.payments(t.Context()); err != nil {
+			tries = append(tries, minute)
+		}
+		now = now.Add(upkeepEvery)
+	}
+	if want := []int{0, 1, 2, 4, 8, 16, 32, 64}; !slices.Equal(tries, want) {
+		t.Errorf("tried in minutes %v, want %v", tries, want)
+	}
+	s.fails["bad"] = false
+	now = now.Add(longestPause)
+	if _, err := w.payments(t.Context()); err != nil || len(s.done) != 1 {
+		t.Errorf("did %q, %v", s.done, err)
+	}
+}
+
+func TestTheUpkeepComesToEveryOrderAndBeginsAnew(t *testing.T) {
+	s := newShop()
+	for range page + 1 {
+		s.running[s.add(order.PaymentPending).String()] = true
+	}
+	w := &walk{Repair: New(s, s, t.Logf), pauses: newPauses(time.Now)}
+	for i, want := range []int{page, 1, page} {
+		if n, err := w.orders(t.Context()); n != want || err != nil {
+			t.Errorf("page %d: %d orders, %v; want %d", i, n, err, want)
+		}
+	}
+}
