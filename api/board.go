@@ -43,7 +43,8 @@ type boardOutbox struct {
 }
 
 type boardConsumer struct {
-	Lag *int64 `json:"lag"`
+	Lag    *int64 `json:"lag"`
+	WaitMS int64  `json:"waitMs,omitempty"` // of who comes last, at the present speed
 }
 
 type boardPayments struct {

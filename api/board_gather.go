@@ -17,6 +17,7 @@ const boardPatience = 900 * time.Millisecond
 // boardGatherer makes the board's points. One goroutine at a time uses it.
 type boardGatherer struct {
 	board   Board
+	line    Line // may be nil
 	checks  []Check
 	process string
 	log     zerolog.Logger
@@ -44,7 +45,7 @@ func (g *boardGatherer) point(ctx context.Context) boardPoint {
 	f.intake = g.rates.intake(now)
 	p := boardPoint{
 		At: order.Time{Time: now.at}, Process: g.process, Streams: now.Streams,
-		Intake: f.intake, Consumer: boardConsumer{f.lag}, Health: judge(f),
+		Intake: f.intake, Consumer: g.consumer(f.lag), Health: judge(f),
 	}
 	if f.overview != nil {
 		p.show(*f.overview)

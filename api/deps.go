@@ -12,7 +12,7 @@ import (
 )
 
 // Deps is what the handlers call. Everything is required except Sandbox, which
-// belongs to Config.Sandbox.
+// belongs to Config.Sandbox, and Line, without which nobody is told a place.
 type Deps struct {
 	Gate     Gate
 	GateSync GateSync
@@ -25,6 +25,7 @@ type Deps struct {
 	Sandbox  Sandbox
 	Checks   []Check
 	Board    Board
+	Line     Line
 
 	Meter       Meter       // may be nil
 	IntakeMeter IntakeMeter // may be nil
@@ -59,16 +60,20 @@ type Orders interface {
 }
 
 // Products reads and, for administrators, writes products. Errors:
-// CodeProductNotFound, CodeStockBelowSold, CodeIdempotencyMismatch.
+// CodeProductNotFound, CodeStockBelowSold, CodeIdempotencyMismatch,
+// CodeOutcomeUnknown.
 type Products interface {
 	Product(ctx context.Context, id string) (order.Product, error)
 	Products(context.Context) ([]order.Product, error)
-	PutProduct(context.Context, order.Product) (order.Product, error)
+	// PutProduct writes if allowed returns nil, given the product as it stands,
+	// nil where there is none, and as it stays until it is written.
+	PutProduct(ctx context.Context, p order.Product, allowed func(now *order.Product) error) (order.Product, error)
 	Restock(ctx context.Context, productID string, quantity int64, key string) (order.Product, error)
 }
 
-// Payments records what the provider reports. A payment that exists already
-// wins and is returned as it is; under another order it is CodeConflict.
+// Payments records what the provider reports, and returns the payment as it is
+// then: one that exists already wins, unless it is DECLINED or a MISMATCH.
+// Under another order it is CodeConflict.
 type Payments interface {
 	RecordPayment(context.Context, order.Payment) (order.Payment, error)
 	Payment(ctx context.Context, id string) (order.Payment, error)

@@ -108,8 +108,12 @@ func (s *Server) getOrder(c *fiber.Ctx) error {
 		return c.SendStatus(fiber.StatusNotModified)
 	}
 	var buffer [512]byte
+	body, placed := s.appendPlaced(buffer[:0], viewOrder(o))
+	if placed { // the place moves while the seq, and so the tag, stays
+		h.SetBytesK(eTag, "W/"+tag)
+	}
 	h.SetContentType(fiber.MIMEApplicationJSON)
-	c.Response().SetBody(viewOrder(o).appendJSON(buffer[:0]))
+	c.Response().SetBody(body)
 	return nil
 }
 
@@ -127,13 +131,18 @@ func (s *Server) readable(ctx context.Context, c *fiber.Ctx) (order.Order, error
 	return o, err
 }
 
-// find returns the order of the path, whoever owns it.
+// find returns the order of the path, whoever owns it. One that is not there
+// looks, to the byte, like someone else's: the store's own words would tell.
 func (s *Server) find(ctx context.Context, c *fiber.Ctx) (order.Order, error) {
 	id, err := orderID(c)
 	if err != nil {
 		return order.Order{}, err
 	}
-	return s.deps.Orders.Order(ctx, id)
+	o, err := s.deps.Orders.Order(ctx, id)
+	if order.CodeOf(err) == order.CodeOrderNotFound {
+		err = orderNotFound()
+	}
+	return o, err
 }
 
 // owned is readable for its owner alone.

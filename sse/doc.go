@@ -20,6 +20,7 @@
 // # Lock order
 //
 // Hub.mu, then shard.mu, then Stream.mu. Nothing is read, written, encoded or
-// fetched under any of them; setting a deadline and shutting down the write
-// side of a socket do not wait and are done under Stream.mu.
+// fetched under any of them; setting a deadline, shutting down the write side
+// of a socket and the hundred bytes of a position do not wait and are done under
+// Stream.mu.
 package sse

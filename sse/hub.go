@@ -27,7 +27,11 @@ type Config struct {
 	Buffer       int           // events one stream may have waiting; 32
 	Heartbeat    time.Duration // between two comments that keep proxies from closing; 15 s
 	WriteTimeout time.Duration // for one write to the client; 2 s
-	Log          zerolog.Logger
+
+	// Position tells where an order that was accepted at this time is in the
+	// line, if that is known. It must not wait. Without it no positions are sent.
+	Position func(accepted time.Time) (order.Position, bool)
+	Log      zerolog.Logger
 }
 
 // Hub hands each progress event to the streams and long polls that are about

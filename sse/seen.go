@@ -1,6 +1,10 @@
 package sse
 
-import "github.com/google/uuid"
+import (
+	"iter"
+
+	"github.com/google/uuid"
+)
 
 // seenOrders is how many orders one generation of seen remembers.
 const seenOrders = 256
@@ -22,4 +26,16 @@ func (s *seen) advance(id uuid.UUID, seq int64) bool {
 	}
 	s.recent[id] = seq
 	return true
+}
+
+// pending are the orders of which the client has seen no more than that they
+// are PENDING.
+func (s *seen) pending() iter.Seq[uuid.UUID] {
+	return func(yield func(uuid.UUID) bool) {
+		for id, seq := range s.recent {
+			if seq == 1 && !yield(id) {
+				return
+			}
+		}
+	}
 }

@@ -45,6 +45,8 @@ type Stream struct {
 	expires  time.Time // end of the token; zero: never
 	reauthed bool
 	nextBeat time.Time
+
+	nextPosition time.Time
 }
 
 // Leave takes the stream out of the hub and cuts off its connection, if it has
@@ -188,6 +190,8 @@ func (s *Stream) tick(now time.Time) (abandoned bool) {
 		s.enqueue(reauthFrame(s.expires))
 	case !now.Before(s.nextBeat):
 		s.beat(now)
+	case !now.Before(s.nextPosition):
+		s.tellPositions(now)
 	}
 	return false
 }

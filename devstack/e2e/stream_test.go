@@ -22,6 +22,8 @@ type stream struct {
 	lines *bufio.Scanner
 	stop  context.CancelFunc
 	seq   int64 // of the last event
+
+	places []int64 // in the line, as told
 }
 
 // watch opens the order's event stream, after lastEventID unless that is "".
@@ -105,6 +107,11 @@ func (s *stream) next() (e order.ProgressEvent, ok bool) {
 		if s.lines.Text() != "" || data == "" {
 			continue
 		}
+		if event == "position" {
+			s.placed(id, data)
+			event, id, data = "", "", ""
+			continue
+		}
 		if event == "reset" { // what was told so far is replaced by a snapshot
 			s.seq, event, id, data = 0, "", "", ""
 			continue
@@ -121,4 +128,17 @@ func (s *stream) next() (e order.ProgressEvent, ok bool) {
 		return e, true
 	}
 	return e, false
+}
+
+// placed keeps a place in the line, which may not grow.
+func (s *stream) placed(id, data string) {
+	s.t.Helper()
+	var place struct{ Position *int64 }
+	if err := json.Unmarshal([]byte(data), &place); err != nil || place.Position == nil || id != "" {
+		s.t.Fatalf("%v in position %q with id %q", err, data, id)
+	}
+	if n := len(s.places); n > 0 && *place.Position > s.places[n-1] {
+		s.t.Fatalf("sent back in the line from %d to %d", s.places[n-1], *place.Position)
+	}
+	s.places = append(s.places, *place.Position)
 }
