@@ -35,10 +35,24 @@ func connect(rawURL string, l limits) (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(o), nil
 }
 
-// parse reads a Redis URL. With addr= parameters it names the nodes of a
-// Redis Cluster.
+// parse reads a Redis URL. With master_name= it names Sentinels, which know
+// where the master is, with addr= parameters alone the nodes of a Redis Cluster.
 func parse(rawURL string) (*redis.UniversalOptions, error) {
-	if u, err := url.Parse(rawURL); err == nil && u.Query().Has("addr") {
+	var query url.Values
+	if u, err := url.Parse(rawURL); err == nil {
+		query = u.Query()
+	}
+	switch {
+	case query.Has("master_name"):
+		o, err := redis.ParseFailoverURL(rawURL)
+		if err != nil {
+			return nil, badURL(err)
+		}
+		return &redis.UniversalOptions{
+			Addrs: o.SentinelAddrs, MasterName: o.MasterName, DB: o.DB, Username: o.Username, Password: o.Password,
+			SentinelUsername: o.SentinelUsername, SentinelPassword: o.SentinelPassword, TLSConfig: o.TLSConfig,
+		}, nil
+	case query.Has("addr"):
 		o, err := redis.ParseClusterURL(rawURL)
 		if err != nil {
 			return nil, badURL(err)

@@ -19,9 +19,12 @@ import (
 // patience is how many timeouts a settle may wait in a queue.
 const patience = 5
 
+// pingTTL rids Redis of the key that Ping writes.
+const pingTTL = 10 * time.Second
+
 // Config says where Redis is.
 type Config struct {
-	URL     string        // redis:// or rediss://; with addr=host:port parameters a Redis Cluster
+	URL     string        // redis:// or rediss://; a Redis Cluster or Sentinels as parse has it
 	Prefix  string        // before every key; for tests that share a Redis
 	Timeout time.Duration // the longest a request waits for Redis; 0 means 45 ms
 	Log     zerolog.Logger
@@ -71,9 +74,10 @@ func Open(c Config) (*Gate, error) {
 	return g, nil
 }
 
-// Ping reports whether Redis answers.
+// Ping reports whether Redis can be written to: a replica, one that is full and
+// one that cannot save answer PING all the same.
 func (g *Gate) Ping(ctx context.Context) error {
-	if err := g.patient.Ping(ctx).Err(); err != nil {
+	if err := g.patient.Set(ctx, g.prefix+"gate:ping", "", pingTTL).Err(); err != nil {
 		return fmt.Errorf("redis: %w", err)
 	}
 	return nil

@@ -3,10 +3,8 @@ package postgres
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io/fs"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -27,8 +25,8 @@ type cluster struct {
 func (c cluster) data() string { return filepath.Join(c.Dir, "data") }
 
 // prepare finds the binaries, ends a server that an earlier run left in Dir,
-// and initialises the cluster when there is none.
-func prepare(ctx context.Context, cfg Config) (cluster, error) {
+// and has the cluster made when there is none.
+func prepare(ctx context.Context, cfg Config, make func(context.Context, cluster) error) (cluster, error) {
 	c := cluster{Config: cfg}
 	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
 		return c, err
@@ -53,7 +51,11 @@ func prepare(ctx context.Context, cfg Config) (cluster, error) {
 	if c.bin, err = find(ctx, c); err != nil {
 		return c, err
 	}
-	return c, c.init(ctx)
+	if c.major() == "" {
+		err = make(ctx, c)
+		c.password, _ = password(c.passwordFile()) // a copy has its original's
+	}
+	return c, err
 }
 
 func (c cluster) passwordFile() string { return filepath.Join(c.Dir, "password") }
@@ -67,9 +69,6 @@ func (c cluster) major() string {
 // init makes the cluster under another name first: what a killed initdb leaves
 // must not be taken for a cluster.
 func (c cluster) init(ctx context.Context) error {
-	if c.major() != "" {
-		return nil
-	}
 	fresh := c.data() + ".new"
 	if err := os.RemoveAll(fresh); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
@@ -78,12 +77,8 @@ func (c cluster) init(ctx context.Context) error {
 	if !c.Durable {
 		args = append(args, "--no-sync")
 	}
-	initdb := exec.CommandContext(ctx, c.bin.path("initdb"), args...)
-	initdb.Dir = c.Dir
-	initdb.SysProcAttr = &syscall.SysProcAttr{}
-	c.user.Lend(initdb.SysProcAttr)
-	if out, err := initdb.CombinedOutput(); err != nil {
-		return fmt.Errorf("initdb: %w\n%s", err, out)
+	if err := c.run(ctx, "initdb", args...); err != nil {
+		return err
 	}
 	return os.Rename(fresh, c.data())
 }

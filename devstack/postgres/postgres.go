@@ -48,14 +48,19 @@ type Server struct {
 // there. Under root the server runs as an unprivileged user, who must be able
 // to enter Dir.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
-	c, err := prepare(ctx, cfg)
+	c, err := prepare(ctx, cfg, func(ctx context.Context, c cluster) error { return c.init(ctx) })
 	if err != nil {
 		return nil, err
 	}
+	return c.serve(ctx)
+}
+
+// serve runs Postgres on the cluster.
+func (c cluster) serve(ctx context.Context) (*Server, error) {
 	p, err := process.Start(process.Command{
 		Name: "postgres", Path: c.bin.path("postgres"), Args: c.arguments(), Dir: c.data(), User: c.user,
-		Log: filepath.Join(cfg.Dir, "postgres.log"), Quit: syscall.SIGINT, // Postgres: fast shutdown
-	}, cfg.Log)
+		Log: filepath.Join(c.Dir, "postgres.log"), Quit: syscall.SIGINT, // Postgres: fast shutdown
+	}, c.Log)
 	if err != nil {
 		return nil, err
 	}
@@ -103,6 +108,7 @@ func (c cluster) url(db string) string {
 
 // createDatabase waits until the server accepts connections, which after a
 // crash takes as long as its recovery, and creates the database when missing.
+// A standby has that of its primary.
 func (c cluster) createDatabase(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -112,8 +118,11 @@ func (c cluster) createDatabase(ctx context.Context, ended <-chan struct{}) erro
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+database)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok && pgErr.Code == "42P04" { // duplicate_database
-		return nil
+	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
+		switch pgErr.Code {
+		case "42P04", "25006": // duplicate_database, read_only_sql_transaction
+			return nil
+		}
 	}
 	return err
 }
