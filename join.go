@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"net"
+	"sync"
 
 	"github.com/google/uuid"
 
 	"order-service/api"
+	"order-service/bus"
 	"order-service/intake"
 	"order-service/metrics"
 	"order-service/sse"
@@ -21,24 +23,28 @@ func (s *service) apiConfig() api.Config {
 		PublicURL:   s.cfg.PublicURL,
 		CORSOrigins: s.cfg.CORSOrigins,
 		JWT: api.JWTConfig{
-			Secret: string(s.cfg.JWTSecret), JWKSURL: s.cfg.JWTJWKSURL, Issuer: s.cfg.JWTIssuer, Audience: s.cfg.JWTAudience,
+			Secret: string(s.cfg.JWTSecret), JWKSURL: s.cfg.JWTJWKSURL, Discover: s.cfg.DiscoversKeys(),
+			Issuer: s.cfg.JWTIssuer, Audience: s.cfg.JWTAudience,
+			UserClaim: s.cfg.JWTUserClaim, RolesClaim: s.cfg.JWTRolesClaim, UserRole: s.cfg.JWTUserRole, AdminRole: s.cfg.JWTAdminRole,
 		},
 		WebhookSecrets: secrets,
+		IdleTimeout:    s.cfg.HTTPIdleTimeout,
 		ShutdownDelay:  s.cfg.ShutdownDelay,
 		UserRPS:        s.cfg.RateLimitUser,
 		GlobalRPS:      s.cfg.RateLimitGlobal,
 		DevLogin:       s.cfg.DevLogin,
 		Sandbox:        s.cfg.PaymentSandbox,
+		RequireIfMatch: s.cfg.RequireIfMatch,
 		Version:        version,
 		Log:            s.log,
 	}
 }
 
-func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub) (deps api.Deps, err error) {
+func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub, line *bus.Line) (deps api.Deps, err error) {
 	deps = api.Deps{
 		Gate: s.gate, GateSync: s.sync, Intake: intake,
-		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks(),
-		Board: s.system, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
+		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks,
+		Board: s.system, Line: line, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
 	}
 	if s.cfg.PaymentSandbox {
 		deps.Sandbox, err = s.sandbox()
@@ -57,11 +63,26 @@ func (s *service) watch(context.Context) error {
 	s.system = &system{
 		overview: newReading(s.store.Overview),
 		lag:      newReading(s.bus.Lag),
+		gate:     newReading((&gateWatch{stocks: s.gate.Stocks, ledger: s.store.Products}).look),
 	}
 	s.metrics.WatchPostgres(func() metrics.PostgresPool { return metrics.PostgresPool(s.store.Pool()) })
 	s.metrics.WatchRedis(func() metrics.RedisPool { return metrics.RedisPool(s.gate.Pool()) })
-	s.metrics.WatchSystem(metrics.System{Leading: s.system.leading.Load, Overview: s.system.Overview, Lag: s.system.Lag})
+	s.metrics.WatchKafka(s.bus.Buffered)
+	s.metrics.WatchSystem(metrics.System{
+		Leading: s.system.leading.Load, Overview: s.system.Overview, Lag: s.system.Lag, Gate: s.system.Gate,
+	})
+	s.checks = s.backendChecks()
+	s.metrics.WatchChecks(s.checked)
 	return nil
+}
+
+// watchTail exports how far the tail is from the end of its topic.
+func (s *service) watchTail(tail *bus.Tail) {
+	behind := newReading(func(ctx context.Context) (lag metrics.TailLag, err error) {
+		lag.Events, lag.Since, err = tail.Behind(ctx)
+		return lag, err
+	})
+	s.metrics.WatchTail(behind.get)
 }
 
 // watchStreams completes what this process counts.
@@ -75,8 +96,9 @@ func (s *service) watchStreams(hub *sse.Hub) {
 	}
 }
 
-// checks are the lines of /readyz: what a role cannot do without is required.
-func (s *service) checks() []api.Check {
+// backendChecks are the first lines of /readyz: what a role cannot do without
+// is required. The parts add theirs as they start.
+func (s *service) backendChecks() []api.Check {
 	worker := !s.cfg.Role.API()
 	return []api.Check{
 		{Name: "postgres", Required: true, Ping: s.store.Ping},
@@ -84,6 +106,28 @@ func (s *service) checks() []api.Check {
 		{Name: "kafka", Required: worker, Ping: s.bus.Ping},
 		{Name: "temporal", Required: worker, Ping: s.saga.Ping},
 	}
+}
+
+// checkPart adds a line for a part of this process. An api serves buyers
+// without it for a while; a worker that is not at work is of no use.
+func (s *service) checkPart(name string, ping func(context.Context) error) {
+	s.checks = append(s.checks, api.Check{Name: name, Required: !s.cfg.Role.API(), Ping: ping})
+}
+
+// checked is the outcome of the checks for a scrape. No part is started any
+// more when the first one comes.
+func (s *service) checked(ctx context.Context) map[string]bool {
+	oks := make([]bool, len(s.checks))
+	var asked sync.WaitGroup
+	for i, check := range s.checks {
+		asked.Go(func() { oks[i] = check.Ping(ctx) == nil })
+	}
+	asked.Wait()
+	byName := make(map[string]bool, len(oks))
+	for i, check := range s.checks {
+		byName[check.Name] = oks[i]
+	}
+	return byName
 }
 
 // streams shows the hub to api, which names its streams by an interface.

@@ -3,15 +3,18 @@ package api
 import (
 	"context"
 	"errors"
+	"fmt"
 	"net/http"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"github.com/MicahParks/keyfunc/v3"
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 	"github.com/golang-jwt/jwt/v5"
 	"github.com/rs/zerolog"
 
@@ -22,17 +25,15 @@ import (
 type JWTConfig struct {
 	Secret   string // HS256; empty: no such tokens
 	JWKSURL  string // RS256, ES256 and EdDSA keys (RFC 7517); empty: no such tokens
+	Discover bool   // find the key set by asking the issuer, instead of JWKSURL
 	Issuer   string // required iss
 	Audience string // required aud; empty: not checked
+
+	UserClaim  string // empty: userId, else sub
+	RolesClaim string // with dots between nested names; empty: roles
+	UserRole   string // what a buyer's role is called; empty: ROLE_USER; "*": every token has it
+	AdminRole  string // empty: ROLE_ADMIN
 }
-
-// role is a word in a token's roles claim.
-type role string
-
-const (
-	roleUser  role = "ROLE_USER"
-	roleAdmin role = "ROLE_ADMIN"
-)
 
 // streamCookie carries the token of requests that cannot send a header.
 const streamCookie = "access_token"
@@ -51,52 +52,31 @@ type caller struct {
 
 func (c caller) has(wanted role) bool { return slices.Contains(c.roles, wanted) }
 
-// claims are the parts of a token that are read. The user is userId, else sub.
-type claims struct {
-	jwt.RegisteredClaims
-	UserID string `json:"userId"`
-	Roles  []role `json:"roles"`
-}
-
-func (c claims) user() string {
-	if c.UserID != "" {
-		return c.UserID
-	}
-	return c.Subject
-}
-
-// known returns the roles that mean something here: a token may have any number.
-func (c claims) known() (known []role) {
-	for _, r := range []role{roleUser, roleAdmin} {
-		if slices.Contains(c.Roles, r) {
-			known = append(known, r)
-		}
-	}
-	return known
-}
-
 // authenticator turns a token into a caller.
 type authenticator struct {
 	parser *jwt.Parser
+	reads  reading
 	tokens *tokens // verified before
 	secret []byte
-	keys   keyfunc.Keyfunc // nil without a JWKS URL
-	http   *http.Client    // fetches the key set; nil without a JWKS URL
+	keys   keyfunc.Keyfunc // nil without a key set
+	loaded atomic.Bool     // the key set has been fetched at least once
+
+	transport *http.Transport // fetches the key set; nil without one
 }
 
 // newAuthenticator fetches the key set once and keeps it fresh until ctx is
 // done. An unreachable key server does not fail the start: the set is fetched
 // again every minute, and when a token names a key that is not known.
 func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (_ *authenticator, err error) {
-	a := &authenticator{secret: []byte(cfg.Secret), tokens: newTokens()}
+	a := &authenticator{secret: []byte(cfg.Secret), reads: newReading(cfg), tokens: newTokens()}
 	var methods []string
 	if cfg.Secret != "" {
 		methods = append(methods, jwt.SigningMethodHS256.Alg())
 	}
-	if cfg.JWKSURL != "" {
+	if cfg.hasKeySet() {
 		methods = append(methods, jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg())
-		a.http = &http.Client{Transport: http.DefaultTransport.(*http.Transport).Clone()}
-		if a.keys, err = fetchKeys(ctx, a.http, cfg.JWKSURL, a.tokens.forget, log); err != nil {
+		a.transport = http.DefaultTransport.(*http.Transport).Clone()
+		if a.keys, err = cfg.fetchKeys(ctx, a.transport, a.rekey, log); err != nil {
 			return nil, err
 		}
 	}
@@ -116,9 +96,28 @@ func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (_
 
 // close gives up idle connections; the context of newAuthenticator ends the rest.
 func (a *authenticator) close() {
-	if a.http != nil {
-		a.http.CloseIdleConnections()
+	if a.transport != nil {
+		a.transport.CloseIdleConnections()
 	}
+}
+
+// rekey is told that the key set is another one now.
+func (a *authenticator) rekey() {
+	a.loaded.Store(true)
+	a.tokens.forget()
+}
+
+// ready fails until tokens can be verified. Asking for a key that nobody has
+// makes the set be fetched, if that has not just been tried.
+func (a *authenticator) ready(ctx context.Context) error {
+	if a.keys == nil || a.loaded.Load() {
+		return nil
+	}
+	_, err := a.keys.Storage().KeyRead(ctx, "")
+	if a.loaded.Load() {
+		return nil
+	}
+	return fmt.Errorf("the JWT key set has never been fetched: %w", err)
 }
 
 // key returns the key for a token by the kind of its algorithm, so that a
@@ -130,8 +129,8 @@ func (a *authenticator) key(token *jwt.Token) (any, error) {
 	return a.keys.Keyfunc(token)
 }
 
-// authenticate returns the token's caller, or CodeUnauthenticated. The token
-// may show a request's memory.
+// authenticate returns the token's caller, or CodeUnauthenticated, or while no
+// key was ever there CodeUnavailable. The token may show a request's memory.
 func (a *authenticator) authenticate(token string, now time.Time) (caller, error) {
 	if token == "" {
 		return caller{}, order.Errorf(order.CodeUnauthenticated, "An access token is required.")
@@ -151,13 +150,29 @@ func (a *authenticator) authenticate(token string, now time.Time) (caller, error
 // verify is authenticate for a token that was not seen before.
 func (a *authenticator) verify(token string) (caller, error) {
 	var c claims
-	if _, err := a.parser.ParseWithClaims(token, &c, a.key); err != nil {
+	_, err := a.parser.ParseWithClaims(token, &c, a.key)
+	if errors.Is(err, jwt.ErrTokenUnverifiable) && a.keys != nil && !a.loaded.Load() {
+		return caller{}, order.Wrap(err, order.CodeUnavailable, "Access tokens cannot be verified right now. Please try again.")
+	}
+	if err != nil {
 		return caller{}, order.Wrap(err, order.CodeUnauthenticated, "The access token is expired or not valid.")
 	}
-	if !validUserID(c.user()) {
-		return caller{}, order.Errorf(order.CodeUnauthenticated, "The access token names no usable user.")
+	return a.callerOf(&c)
+}
+
+func (a *authenticator) callerOf(c *claims) (caller, error) {
+	user, err := a.reads.userOf(c)
+	if err == nil && !validUserID(user) {
+		err = errors.New("the user is empty, too long or not text")
 	}
-	return caller{userID: c.user(), roles: c.known(), expires: c.ExpiresAt.Time}, nil
+	if err != nil {
+		return caller{}, order.Wrap(err, order.CodeUnauthenticated, "The access token names no usable user.")
+	}
+	roles, err := a.reads.rolesOf(c)
+	if err != nil {
+		return caller{}, order.Wrap(err, order.CodeUnauthenticated, "The access token has roles that cannot be read.")
+	}
+	return caller{userID: user, roles: roles, expires: c.ExpiresAt.Time}, nil
 }
 
 // validUserID keeps out what a database or a log line could not hold.
@@ -177,9 +192,30 @@ func (s *Server) caller(c *fiber.Ctx, roles ...role) (caller, error) {
 func (s *Server) streamCaller(c *fiber.Ctx, roles ...role) (caller, error) {
 	token := bearer(c)
 	if token == "" {
-		token = c.Cookies(streamCookie)
+		token = s.cookie(c)
 	}
 	return s.callerBy(c, token, roles...)
+}
+
+// cookie returns the first stream cookie that is good, else the first. A
+// browser sends those of several paths and domains, the more specific and the
+// older ones first, so that a stale one may hide the one that counts.
+func (s *Server) cookie(c *fiber.Ctx) (first string) {
+	const most = 4 // of them are looked at: each may cost a verification
+	seen := 0
+	for name, value := range c.Request().Header.Cookies() {
+		if string(name) != streamCookie || seen == most {
+			continue
+		}
+		token := utils.UnsafeString(value)
+		if _, err := s.auth.authenticate(token, c.Context().Time()); err == nil {
+			return token
+		}
+		if seen++; seen == 1 {
+			first = token
+		}
+	}
+	return first
 }
 
 func (s *Server) callerBy(c *fiber.Ctx, token string, roles ...role) (caller, error) {

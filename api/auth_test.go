@@ -65,7 +65,8 @@ func TestBadTokensOrderNothing(t *testing.T) {
 		"user with NUL":      {"Bearer " + set("userId", "a\x00b"), order.CodeUnauthenticated},
 		"user too long":      {"Bearer " + set("userId", strings.Repeat("a", 129)), order.CodeUnauthenticated},
 		"user not text":      {"Bearer " + set("userId", 7), order.CodeUnauthenticated},
-		"roles not a list":   {"Bearer " + set("roles", "ROLE_USER"), order.CodeUnauthenticated},
+		"roles not text":     {"Bearer " + set("roles", []int{7}), order.CodeUnauthenticated},
+		"two roles in one":   {"Bearer " + set("roles", "ROLE_USER ROLE_ADMIN"), order.CodeForbidden},
 		"no roles":           {"Bearer " + without("roles"), order.CodeForbidden},
 		"other role":         {"Bearer " + set("roles", []string{"ROLE_GUEST"}), order.CodeForbidden},
 		"admin, not a buyer": {"Bearer " + set("roles", []string{"ROLE_ADMIN"}), order.CodeForbidden},
@@ -105,6 +106,13 @@ func TestUserIsUserIDElseSubject(t *testing.T) {
 	}
 }
 
+func TestOneRoleMayBeATextInsteadOfAList(t *testing.T) {
+	s := serve(t, newShop())
+	one := signed(t, jwt.SigningMethodHS256, []byte(testSecret), claimsWith(func(c jwt.MapClaims) { c["roles"] = "ROLE_USER" }))
+	s.call("POST", "/orders", lamp, "Authorization", "Bearer "+one).ok(t)
+	s.call("GET", "/admin/products/lamp", "", "Authorization", "Bearer "+one).problem(t, 403, order.CodeForbidden)
+}
+
 func TestAudienceIsCheckedWhenConfigured(t *testing.T) {
 	s := serve(t, newShop(), func(c *Config, _ *Deps) { c.JWT.Audience = "shop" })
 	s.as("ann", "GET", "/orders", "").problem(t, 401, order.CodeUnauthenticated)
@@ -140,7 +148,7 @@ func keyServer(t *testing.T, key *ecdsa.PrivateKey, up *atomic.Bool) *httptest.S
 	return server
 }
 
-func TestKeySetThatWasDownAtTheStartIsFetchedWhenATokenNeedsIt(t *testing.T) {
+func TestWhileNoKeySetWasEverLoadedTokensAreUnavailableAndNothingIsReady(t *testing.T) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +159,6 @@ func TestKeySetThatWasDownAtTheStartIsFetchedWhenATokenNeedsIt(t *testing.T) {
 		c.JWT = JWTConfig{JWKSURL: keys.URL, Issuer: testIssuer}
 		c.DevLogin = false
 	})
-	up.Store(true)
 	sign := func(kid string) string {
 		token := jwt.NewWithClaims(jwt.SigningMethodES256, claimsWith(nil))
 		token.Header["kid"] = kid
@@ -160,6 +167,18 @@ func TestKeySetThatWasDownAtTheStartIsFetchedWhenATokenNeedsIt(t *testing.T) {
 			t.Fatal(err)
 		}
 		return "Bearer " + text
+	}
+	s.call("GET", "/orders", "", "Authorization", sign("k1")).problem(t, 503, order.CodeUnavailable)
+	s.call("GET", "/orders", "", "Authorization", "Bearer a.b.c").problem(t, 401, order.CodeUnauthenticated)
+	s.ready.forget()
+	if a := s.call("GET", "/readyz", ""); a.StatusCode != 503 || !strings.Contains(string(a.body), `"token keys":"down"`) {
+		t.Errorf("ready without a key: %d %s", a.StatusCode, a.body)
+	}
+	up.Store(true)
+	for again := time.Now().Add(20 * time.Second); time.Now().Before(again); time.Sleep(250 * time.Millisecond) {
+		if s.call("GET", "/readyz", "").StatusCode == 200 { // asks for the keys, once in ten seconds
+			break
+		}
 	}
 	s.call("GET", "/orders", "", "Authorization", sign("k1")).ok(t)
 	s.call("GET", "/orders", "", "Authorization", sign("k2")).problem(t, 401, order.CodeUnauthenticated)

@@ -66,13 +66,20 @@ func validDemoUser(id string) error {
 	return nil
 }
 
+// demoClaims are where tokens are read unless JWTConfig says otherwise.
+type demoClaims struct {
+	jwt.RegisteredClaims
+	UserID string `json:"userId"`
+	Roles  []role `json:"roles"`
+}
+
 func (s *Server) mint(userID string, admin bool) (login, error) {
 	now := time.Now().UTC().Truncate(time.Second)
 	l := login{TokenType: "Bearer", ExpiresAt: order.Time{Time: now.Add(demoSession)}, UserID: userID, Roles: []role{roleUser}}
 	if admin {
 		l.Roles = append(l.Roles, roleAdmin)
 	}
-	c := claims{UserID: userID, Roles: l.Roles, RegisteredClaims: jwt.RegisteredClaims{
+	c := demoClaims{UserID: userID, Roles: l.Roles, RegisteredClaims: jwt.RegisteredClaims{
 		Issuer: s.cfg.JWT.Issuer, Subject: userID,
 		IssuedAt: jwt.NewNumericDate(now), ExpiresAt: jwt.NewNumericDate(l.ExpiresAt.Time),
 	}}

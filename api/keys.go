@@ -19,9 +19,17 @@ const (
 	jwksRefresh = time.Minute
 )
 
+// hasKeySet reports whether tokens are signed with the keys of a set.
+func (cfg JWTConfig) hasKeySet() bool { return cfg.JWKSURL != "" || cfg.Discover }
+
 // fetchKeys fetches the key set (RFC 7517) and keeps it fresh until ctx is
 // done. Whenever it has changed, changed is called.
-func fetchKeys(ctx context.Context, client *http.Client, url string, changed func(), log zerolog.Logger) (keyfunc.Keyfunc, error) {
+func (cfg JWTConfig) fetchKeys(ctx context.Context, transport http.RoundTripper, changed func(), log zerolog.Logger) (keyfunc.Keyfunc, error) {
+	url := cfg.JWKSURL
+	if cfg.Discover {
+		url, transport = wellKnown(cfg.Issuer), &discovery{issuer: cfg.Issuer, next: transport}
+	}
+	client := &http.Client{Transport: transport}
 	remote, err := jwkset.NewStorageFromHTTP(url, jwkset.HTTPClientStorageOptions{
 		Client:                    client,
 		Ctx:                       ctx,

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"cmp"
 	"context"
 	"crypto/ecdsa"
 	"crypto/elliptic"
@@ -25,7 +26,7 @@ import (
 
 func newTestAuthenticator(t testing.TB, cfg JWTConfig) *authenticator {
 	t.Helper()
-	cfg.Issuer = testIssuer
+	cfg.Issuer = cmp.Or(cfg.Issuer, testIssuer)
 	ctx, cancel := context.WithCancel(context.Background())
 	a, err := newAuthenticator(ctx, cfg, zerolog.Nop())
 	if err != nil {
