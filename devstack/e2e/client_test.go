@@ -126,6 +126,7 @@ func (s *shop) try(method, path string, body []byte, headers ...string) (r reply
 	for i := 0; i < len(headers); i += 2 {
 		req.Header.Set(headers[i], headers[i+1])
 	}
+	begun := time.Now()
 	resp, err := (&http.Client{Timeout: patience}).Do(req)
 	if err != nil {
 		return reply{}, err
@@ -135,6 +136,7 @@ func (s *shop) try(method, path string, body []byte, headers ...string) (r reply
 	if err != nil {
 		return reply{}, err
 	}
+	s.witness.note(heard{method + " " + path, begun, time.Now(), resp.StatusCode})
 	return reply{s.t, method + " " + path, resp.StatusCode, resp.Header, data}, nil
 }
 

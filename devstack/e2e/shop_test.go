@@ -50,6 +50,7 @@ type shop struct {
 	insisting bool
 
 	balancer *balancer // chooses who is asked, instead of url; nil: none
+	witness  *witness  // notes every answer; nil: none
 }
 
 // with changes the environment of a shop's services: name, value, ….
