@@ -14,6 +14,7 @@ type crowd struct {
 	productID string
 	waves     int
 	buyers    sync.WaitGroup
+	shut      sync.Once // of closing
 	closing   chan struct{}
 	closed    chan struct{} // when no wave will follow
 }
@@ -46,6 +47,7 @@ func (s *shop) openDoors() *crowd {
 func (s *shop) saleThrough(trouble func(productID string)) {
 	s.t.Helper()
 	sale := s.openDoors()
+	defer sale.close() // also where trouble ends the test: it would end before its subtests
 	time.Sleep(2 * crowdEvery)
 	trouble(sale.productID)
 	time.Sleep(2 * crowdEvery)
@@ -86,9 +88,7 @@ func (c *crowd) wave(gone func()) {
 // what is his and the books are right.
 func (c *crowd) settle() {
 	c.shop.t.Helper()
-	close(c.closing)
-	<-c.closed
-	c.buyers.Wait()
+	c.close()
 	if c.shop.t.Failed() {
 		return
 	}
@@ -96,4 +96,12 @@ func (c *crowd) settle() {
 	confirmed := int64(c.waves * applied)
 	c.shop.expectLedger(c.productID, ledger{Available: 1_000_000 - confirmed, Confirmed: confirmed})
 	c.shop.t.Logf("%d orders", c.waves*len(fates))
+}
+
+// close lets nobody in any more and waits until all have left. It may be called
+// again.
+func (c *crowd) close() {
+	c.shut.Do(func() { close(c.closing) })
+	<-c.closed
+	c.buyers.Wait()
 }

@@ -79,6 +79,7 @@ func (f silence) test(t *testing.T) {
 	s.product(1) // the connections that a sale needs are there
 	quiet := []figures{api.figures(), worker.figures()}
 	sale := s.openDoors()
+	defer sale.close()
 	time.Sleep(2 * crowdEvery)
 
 	began := time.Now()
