@@ -22,7 +22,7 @@ const (
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
-	requestTimeout = 5 * time.Second
+	requestTimeout = 20 * time.Second // a new topic on a busy broker takes some
 )
 
 // server answers POST /orders and GET /orders/:id.
