@@ -42,7 +42,7 @@ type Config struct {
 type Client struct {
 	temporal client.Client
 	cfg      Config
-	// working is whether a worker shares the client: the answer to a start then
+	// working is whether a worker that shares the client takes tasks: the answer to a start then
 	// brings it the workflow's first task. Without one the SDK must not be asked
 	// for that, because it looks up what the server can do without a lock.
 	working atomic.Bool

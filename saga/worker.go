@@ -6,7 +6,6 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"go.temporal.io/sdk/worker"
@@ -34,7 +33,6 @@ type Worker struct {
 	ctx     context.Context // done when Stop was called
 	cancel  context.CancelFunc
 	running sync.WaitGroup
-	polling atomic.Bool // a worker of the SDK is at work
 }
 
 // NewWorker returns a Worker on c's task queue. Start starts it.
@@ -68,7 +66,7 @@ func (w *Worker) Stop() {
 
 // Ping returns nil while the worker polls its task queue.
 func (w *Worker) Ping(context.Context) error {
-	if !w.polling.Load() {
+	if !w.client.working.Load() {
 		return errors.New("the saga worker does not poll")
 	}
 	return nil
@@ -95,12 +93,6 @@ func (w *Worker) run() {
 	}
 }
 
-// working notes whether tasks are taken.
-func (w *Worker) working(yes bool) {
-	w.polling.Store(yes)
-	w.client.working.Store(yes)
-}
-
 // serve runs one SDK worker until Stop, which is no error, or until it fails.
 func (w *Worker) serve() error {
 	if err := w.client.Ping(w.ctx); err != nil {
@@ -115,8 +107,8 @@ func (w *Worker) serve() error {
 	if err := sdk.Start(); err != nil {
 		return fmt.Errorf("start: %w", err)
 	}
-	w.working(true)
-	defer w.working(false)
+	w.client.working.Store(true)
+	defer w.client.working.Store(false)
 	select {
 	case <-w.ctx.Done():
 		return nil

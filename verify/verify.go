@@ -73,7 +73,7 @@ func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	if err != nil {
 		return Report{}, fmt.Errorf("audit the database: %w", err)
 	}
-	orphans, err := Orphans(ctx, deps.Audit, deps.Workflows, audit.Open)
+	orphans, err := orphaned(ctx, deps.Audit, deps.Workflows, audit.Open)
 	if err != nil {
 		return Report{}, err
 	}
@@ -89,9 +89,9 @@ func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	return newReport(checked, findings, slices.Concat(audit.Notices, disagreements.notices)), nil
 }
 
-// Orphans returns those of the open orders that no workflow drives: nothing
+// orphaned returns those of the open orders that no workflow drives: nothing
 // would ever end them. It reads only.
-func Orphans(ctx context.Context, store Store, workflows Workflows, open []uuid.UUID) ([]uuid.UUID, error) {
+func orphaned(ctx context.Context, store Store, workflows Workflows, open []uuid.UUID) ([]uuid.UUID, error) {
 	var mu sync.Mutex
 	var orphans []uuid.UUID
 	group, ctx := errgroup.WithContext(ctx)
