@@ -45,12 +45,16 @@ type audienceReport struct {
 
 const openedAtOnce = 32
 
-// seat has the owners of the first n receipts watch their orders until ctx ends.
-func (s *session) seat(ctx context.Context, n int) *audience {
-	a := &audience{
+func (s *session) newAudience() *audience {
+	return &audience{
 		client: &http.Client{Transport: &http.Transport{TLSClientConfig: s.target.tls.Clone()}},
 		url:    s.target.url, door: make(chan struct{}, openedAtOnce), refused: map[string]int64{},
 	}
+}
+
+// seat has the owners of the first n receipts watch their orders until ctx ends.
+func (s *session) seat(ctx context.Context, n int) *audience {
+	a := s.newAudience()
 	for i := range n {
 		r := s.receipts.at(i)
 		a.all.Go(func() { a.watch(ctx, r.order.String(), s.tokens[r.buyer]) })
@@ -106,10 +110,9 @@ func (a *audience) turnAway(ctx context.Context, err error) {
 func (a *audience) read(stream io.Reader, asked time.Time) (final bool) {
 	lines := bufio.NewScanner(stream)
 	for first := true; lines.Scan(); {
-		var e order.ProgressEvent
-		data, found := bytes.CutPrefix(lines.Bytes(), []byte("data:"))
-		if !found || json.Unmarshal(data, &e) != nil || e.Status == "" {
-			continue // a comment, or an event about something else
+		e, found := progress(lines.Bytes())
+		if !found {
+			continue
 		}
 		if first {
 			a.snapshot.Record(time.Since(asked))
@@ -119,6 +122,13 @@ func (a *audience) read(stream io.Reader, asked time.Time) (final bool) {
 		first, final = false, e.Status.Final()
 	}
 	return final
+}
+
+// progress is what a line of a stream says of its order. A comment, or an event
+// about something else, says nothing.
+func progress(line []byte) (e order.ProgressEvent, found bool) {
+	data, found := bytes.CutPrefix(line, []byte("data:"))
+	return e, found && json.Unmarshal(data, &e) == nil && e.Status != ""
 }
 
 // leave waits until everybody has left, which the end of their context makes

@@ -135,7 +135,7 @@ func (s *fakeShop) look(w http.ResponseWriter, r *http.Request) {
 	reply(w, 200, map[string]string{"orderId": id.String()})
 }
 
-// stream tells three things of an order, the last of which is final; every
+// stream tells four things of an order, the last of which is final; every
 // fifth stream breaks before that, and every other fifth is refused.
 func (s *fakeShop) stream(w http.ResponseWriter, r *http.Request) {
 	s.mu.Lock()
@@ -147,13 +147,15 @@ func (s *fakeShop) stream(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/event-stream")
+	links := map[order.Status]string{order.PaymentPending: "https://pay.example/1"}
 	tell := func(status order.Status) {
-		data, _ := json.Marshal(order.ProgressEvent{Status: status, OccurredAt: order.Time{Time: time.Now()}}) // it always can
+		data, _ := json.Marshal(order.ProgressEvent{Status: status, PaymentURL: links[status], OccurredAt: order.Time{Time: time.Now()}}) // it always can
 		fmt.Fprintf(w, ": a comment\n\nevent: progress\nid: 1\ndata: %s\n\nevent: position\ndata: {\"position\":7}\n\n", data)
 	}
 	tell(order.Pending)
 	tell(order.InventoryReserved)
 	if n%5 != 3 {
+		tell(order.PaymentPending)
 		tell(order.Confirmed)
 	}
 }

@@ -101,8 +101,8 @@ func TestAudienceSeesWhatHappens(t *testing.T) {
 	if a.Asked != 20 || a.Opened != 16 || a.Broken != 4 || a.Refused["answered 429"] != 4 {
 		t.Errorf("%+v; want 16 of 20 opened, 4 of them broken", a)
 	}
-	if a.Snapshot.Count != 16 || a.Changes.Count != 16+12 || a.Changes.Max > 5000 {
-		t.Errorf("%+v; want 16 snapshots and 28 changes", a)
+	if a.Snapshot.Count != 16 || a.Changes.Count != 16+24 || a.Changes.Max > 5000 {
+		t.Errorf("%+v; want 16 snapshots and 40 changes", a)
 	}
 }
 
@@ -193,5 +193,12 @@ func TestTooManyForItsConnectionsIsVoid(t *testing.T) {
 	code, stdout, stderr := s.load(t, minting, "accept", "--connections=1", "--rate=500", "--duration=100ms", "--patience=100ms")
 	if code != exitVoid || !strings.Contains(stdout, "VOID") {
 		t.Errorf("exit status %d\n%s%s", code, stdout, stderr)
+	}
+}
+
+func TestBuyerWaitsForThePaymentLink(t *testing.T) {
+	w := newFakeShop(t).report(t, minting, "buyer", "--duration=200ms").Waiting
+	if w.Link.Count == 0 || w.Without == 0 {
+		t.Errorf("%+v; want links, and the streams that the shop breaks without one", w)
 	}
 }

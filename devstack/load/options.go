@@ -21,6 +21,7 @@ const (
 	stampede = "stampede"
 	poll     = "poll"
 	mixed    = "mixed"
+	buyer    = "buyer"
 )
 
 // Ways to verify.
@@ -127,7 +128,7 @@ func (o options) MarshalJSON() ([]byte, error) {
 }
 
 func (o options) check() error {
-	scenarios := []string{accept, stampede, poll, mixed}
+	scenarios := []string{accept, stampede, poll, mixed, buyer}
 	ways := []string{verifyAuto, verifyIntake, verifyFull, verifyOff}
 	switch {
 	case o.Scenario == "":

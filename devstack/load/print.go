@@ -35,6 +35,7 @@ func (r report) String() string {
 		b.WriteString("\ninterrupted: not everything was sent\n")
 	}
 	r.Audience.write(&b)
+	r.Waiting.write(&b)
 	r.Overload.write(&b)
 	r.Crowd.write(&b)
 	r.Verdict.write(&b)
@@ -55,6 +56,15 @@ func (a *audienceReport) write(b *strings.Builder) {
 	for _, reason := range slices.Sorted(maps.Keys(a.Refused)) {
 		fmt.Fprintf(b, "  %-28s %10d\n", reason, a.Refused[reason])
 	}
+}
+
+func (w *waitReport) write(b *strings.Builder) {
+	if w == nil {
+		return
+	}
+	fmt.Fprintf(b, "\nfrom Buy to the payment link, one buyer at a time; %d orders never had one\n\n", w.Without)
+	writeHead(b, "ms")
+	w.Link.write(b, "until the link was seen")
 }
 
 func (o *overload) write(b *strings.Builder) {

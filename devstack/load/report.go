@@ -21,6 +21,7 @@ type report struct {
 	Overload    *overload       `json:"overload,omitempty"`
 	Crowd       *crowd          `json:"crowd,omitempty"`
 	Audience    *audienceReport `json:"audience,omitempty"`
+	Waiting     *waitReport     `json:"waiting,omitempty"`
 	Verdict     verdict         `json:"verdict"`
 	Void        []string        `json:"void,omitempty"` // why the figures mean nothing
 }

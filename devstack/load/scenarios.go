@@ -14,6 +14,8 @@ func (s *session) play(ctx context.Context) ([]*lane, error) {
 		return s.playPoll(ctx)
 	case mixed:
 		return s.playMixed(ctx)
+	case buyer:
+		return s.playBuyer(ctx)
 	}
 	if s.opts.Overload {
 		return s.playOverload(ctx)

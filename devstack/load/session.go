@@ -24,6 +24,7 @@ type session struct {
 	receipts receipts
 	crowd    *crowd          // of a stampede
 	audience *audienceReport // of the mixed scenario
+	waiting  *waitReport     // of the buyer's
 }
 
 const (
@@ -56,7 +57,7 @@ func (s *session) run(ctx context.Context) (report, error) {
 	}
 	r.Product, r.Interrupted = s.product.ID, ctx.Err() != nil
 	r.add(lanes)
-	r.Crowd, r.Audience = s.crowd, s.audience
+	r.Crowd, r.Audience, r.Waiting = s.crowd, s.audience, s.waiting
 	if s.opts.Overload && len(lanes) == 2 {
 		r.Overload = overloaded(r.Lanes[0], r.Lanes[1])
 	}

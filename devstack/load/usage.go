@@ -9,6 +9,8 @@ Scenarios:
   stampede   --buyers people press within --within for --units units
   poll       buyers look at their orders, GET /orders/{id}
   mixed      orders, looks at orders and looks at the product list, 1 : 4 : 2
+  buyer      one buyer at a time presses Buy and waits for the payment link; wants
+             a service with workers, and a --rate is not used
 
 Requests come when buyers would (an open loop): at --rate a second, independently
 of each other and of earlier answers. Latency is measured from the moment that a
