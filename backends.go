@@ -2,10 +2,7 @@ package main
 
 import (
 	"context"
-	"crypto/tls"
-	"crypto/x509"
 	"fmt"
-	"os"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -15,6 +12,7 @@ import (
 	"order-service/config"
 	"order-service/saga"
 	"order-service/store"
+	"order-service/tracing"
 )
 
 // instruments are what the backends report to. The commands that do one thing
@@ -24,16 +22,28 @@ type instruments struct {
 	gate  func(calls int, took time.Duration)
 	bus   bus.Meter
 	saga  saga.Meter
+
+	tracer *tracing.Tracer
 }
 
 func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger, to instruments) (*store.Store, error) {
-	return store.Open(ctx, store.Config{URL: string(cfg.DatabaseURL), Meter: to.store, Log: log})
+	return store.Open(ctx, store.Config{
+		URL: string(cfg.DatabaseURL), Direct: string(cfg.DatabaseDirectURL),
+		Password: cfg.Renewed("DATABASE_PASSWORD", cfg.DatabasePassword), Meter: to.store, Log: log,
+	})
 }
 
 // openGate returns a gate that waits for Redis as long as a buyer is made to;
 // patience is for those whom nobody waits for.
 func openGate(cfg config.Config, log zerolog.Logger, to instruments, patience time.Duration) (*cache.Gate, error) {
-	gate, err := cache.Open(cache.Config{URL: string(cfg.RedisURL), Timeout: patience, Batch: to.gate, Log: log})
+	security, err := tlsConfig(cfg.RedisSecurity())
+	if err != nil {
+		return nil, fmt.Errorf("REDIS_TLS_CA, REDIS_TLS_CERT or REDIS_TLS_KEY: %w", err)
+	}
+	gate, err := cache.Open(cache.Config{
+		URL: string(cfg.RedisURL), TLS: security, Password: cfg.Renewed("REDIS_PASSWORD", cfg.RedisPassword),
+		Timeout: patience, Batch: to.gate, Log: log,
+	})
 	if err != nil {
 		return nil, fmt.Errorf("REDIS_URL: %w", err)
 	}
@@ -41,9 +51,9 @@ func openGate(cfg config.Config, log zerolog.Logger, to instruments, patience ti
 }
 
 func openBus(cfg config.Config, log zerolog.Logger, to instruments) (*bus.Bus, error) {
-	security, err := tlsConfig(cfg.KafkaTLS, cfg.KafkaTLSCA, "", "")
+	security, err := tlsConfig(cfg.KafkaSecurity())
 	if err != nil {
-		return nil, fmt.Errorf("KAFKA_TLS_CA: %w", err)
+		return nil, fmt.Errorf("KAFKA_TLS_CA, KAFKA_TLS_CERT or KAFKA_TLS_KEY: %w", err)
 	}
 	return bus.Open(bus.Config{
 		Brokers:           cfg.KafkaBootstrap,
@@ -51,67 +61,64 @@ func openBus(cfg config.Config, log zerolog.Logger, to instruments) (*bus.Bus, e
 		Group:             cfg.KafkaGroup,
 		ReplicationFactor: cfg.KafkaReplication,
 		TLS:               security,
-		Mechanism:         cfg.KafkaSASL,
-		Username:          cfg.KafkaUsername,
-		Password:          string(cfg.KafkaPassword),
+		Login:             kafkaLogin(cfg),
 		Meter:             to.bus,
+		Tracer:            to.tracer,
 		Log:               log,
 	})
 }
 
+func kafkaLogin(cfg config.Config) bus.Login {
+	return bus.Login{
+		Mechanism: cfg.KafkaSASL,
+		Username:  cfg.KafkaUsername,
+		Password:  cfg.Renewed("KAFKA_PASSWORD", cfg.KafkaPassword),
+		Token:     cfg.Renewed("KAFKA_TOKEN", cfg.KafkaToken),
+		Client: bus.OAuthClient{
+			TokenURL: cfg.KafkaTokenURL, ID: cfg.KafkaClientID, Scopes: cfg.KafkaScopes,
+			Secret: cfg.Renewed("KAFKA_OAUTH_CLIENT_SECRET", cfg.KafkaClientSecret),
+		},
+		Extensions: cfg.KafkaExtensions,
+		AWS: bus.AWSKeys{
+			AccessKey:    cfg.Renewed("AWS_ACCESS_KEY_ID", cfg.AWSAccessKey),
+			SecretKey:    cfg.Renewed("AWS_SECRET_ACCESS_KEY", cfg.AWSSecretKey),
+			SessionToken: cfg.Renewed("AWS_SESSION_TOKEN", cfg.AWSSessionToken),
+
+			ContainerURL:   cfg.AWSContainer(),
+			ContainerToken: cfg.Renewed("AWS_CONTAINER_AUTHORIZATION_TOKEN", cfg.AWSContainerToken),
+		},
+	}
+}
+
 func openSaga(cfg config.Config, log zerolog.Logger, to instruments) (*saga.Client, error) {
-	security, err := tlsConfig(cfg.TemporalTLS, cfg.TemporalTLSCA, cfg.TemporalTLSCert, cfg.TemporalTLSKey)
+	security, err := tlsConfig(cfg.TemporalSecurity())
 	if err != nil {
-		return nil, fmt.Errorf("TEMPORAL_TLS_CA, TEMPORAL_TLS_CERT or TEMPORAL_TLS_KEY: %w", err)
+		return nil, fmt.Errorf("TEMPORAL_TLS_SERVER_CA_CERT_PATH, TEMPORAL_TLS_CLIENT_CERT_PATH or TEMPORAL_TLS_CLIENT_KEY_PATH: %w", err)
 	}
 	return saga.Dial(saga.Config{
 		Address:        cfg.TemporalAddress,
 		Namespace:      cfg.TemporalNamespace,
 		TaskQueue:      cfg.TemporalTaskQueue,
 		TLS:            security,
-		APIKey:         string(cfg.TemporalAPIKey),
+		APIKey:         cfg.Renewed("TEMPORAL_API_KEY", cfg.TemporalAPIKey),
 		PaymentTimeout: cfg.PaymentTimeout,
 		Meter:          to.saga,
+		Tracer:         to.tracer,
 		Log:            log,
 	})
 }
 
-func openProvider(cfg config.Config) (*saga.HTTPProvider, error) {
-	security, err := tlsConfig(cfg.PaymentTLSCA != "" || cfg.PaymentTLSCert != "", cfg.PaymentTLSCA, cfg.PaymentTLSCert, cfg.PaymentTLSKey)
+func openProvider(cfg config.Config, to instruments) (*saga.HTTPProvider, error) {
+	security, err := tlsConfig(cfg.PaymentSecurity())
 	if err != nil {
 		return nil, fmt.Errorf("PAYMENT_TLS_CA, PAYMENT_TLS_CERT or PAYMENT_TLS_KEY: %w", err)
 	}
 	provider, err := saga.NewHTTPProvider(saga.ProviderConfig{
-		URL: cfg.PaymentURL, Concurrency: cfg.PaymentConcurrency, APIKey: string(cfg.PaymentAPIKey), TLS: security,
+		URL: cfg.PaymentURL, Concurrency: cfg.PaymentConcurrency, APIKey: cfg.Renewed("PAYMENT_API_KEY", cfg.PaymentAPIKey), TLS: security,
+		Tracer: to.tracer,
 	})
 	if err != nil {
 		return nil, fmt.Errorf("PAYMENT_URL: %w", err)
 	}
 	return provider, nil
-}
-
-// tlsConfig reads the PEM files that are named; nil means plain TCP.
-func tlsConfig(enabled bool, caFile, certFile, keyFile string) (*tls.Config, error) {
-	if !enabled {
-		return nil, nil
-	}
-	security := &tls.Config{MinVersion: tls.VersionTLS12}
-	if caFile != "" {
-		pem, err := os.ReadFile(caFile)
-		if err != nil {
-			return nil, err
-		}
-		security.RootCAs = x509.NewCertPool()
-		if !security.RootCAs.AppendCertsFromPEM(pem) {
-			return nil, fmt.Errorf("%s holds no PEM certificate", caFile)
-		}
-	}
-	if certFile != "" {
-		pair, err := tls.LoadX509KeyPair(certFile, keyFile)
-		if err != nil {
-			return nil, err
-		}
-		security.Certificates = []tls.Certificate{pair}
-	}
-	return security, nil
 }

@@ -18,19 +18,26 @@ var mayImport = map[string][]string{
 	"repair":  {"order"},
 	"config":  {},
 	"batch":   {"order"},
-	"api":     {"order"},
-	"bus":     {"order", "failpoint"},
-	"cache":   {"order", "batch"},
-	"intake":  {"order", "batch", "failpoint"},
+	"board":   {"order"},
+	"api":     {"order", "tracing", "fresh"},
+	"bus":     {"order", "failpoint", "tracing", "retry"},
+	"cache":   {"order", "batch", "retry"},
+	"intake":  {"order", "batch", "failpoint", "tracing"},
 	"metrics": {"order"},
-	"saga":    {"order", "failpoint"},
+	"saga":    {"order", "failpoint", "tracing"},
 	"sse":     {"order"},
-	"store":   {"order", "batch", "failpoint"},
-	"verify":  {"order"},
-	".":       {"order", "config", "api", "bus", "cache", "intake", "metrics", "repair", "saga", "sse", "store", "verify"},
+	"store":   {"order", "batch", "failpoint", "retry"},
+	"verify":  {"order", "retry"},
+	".":       {"order", "config", "api", "board", "bus", "cache", "fresh", "intake", "metrics", "repair", "retry", "saga", "sse", "store", "tracing", "verify"},
 
-	"store/storetest": {"store"},
-	"failpoint":       {},
+	"api/apitest":         {"api", "order"},
+	"store/storetest":     {"store"},
+	"failpoint":           {},
+	"fresh":               {},
+	"linetest":            {},
+	"retry":               {},
+	"tracing":             {},
+	"tracing/tracingtest": {"tracing"},
 }
 
 // onlyIn names the one folder that may know a library: replacing the library
@@ -47,6 +54,9 @@ var onlyIn = map[string]string{
 	"github.com/standard-webhooks": "api",
 	"github.com/golang-jwt":        "api",
 	"github.com/MicahParks":        "api",
+
+	"go.opentelemetry.io/otel/sdk":       "tracing",
+	"go.opentelemetry.io/otel/exporters": "tracing",
 }
 
 func TestFoldersImportOnlyWhatTheirJobAllows(t *testing.T) {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 
 	"order-service/api"
+	"order-service/board"
 	"order-service/bus"
 	"order-service/intake"
 	"order-service/metrics"
@@ -40,11 +41,12 @@ func (s *service) apiConfig() api.Config {
 	}
 }
 
-func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub, line *bus.Line) (deps api.Deps, err error) {
+func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub, line *bus.Line, board *board.Board) (deps api.Deps, err error) {
 	deps = api.Deps{
 		Gate: s.gate, GateSync: s.sync, Intake: intake,
 		Orders: s.store, Products: s.store, Payments: s.store, Saga: s.saga, Hub: streams{hub}, Checks: s.checks,
-		Board: s.system, Line: line, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
+		Board: board, Line: line, Meter: s.metrics.HTTP, IntakeMeter: s.metrics.Intake,
+		Tracer: s.tracer,
 	}
 	if s.cfg.PaymentSandbox {
 		deps.Sandbox, err = s.sandbox()
@@ -52,9 +54,17 @@ func (s *service) apiDeps(intake *intake.Intake, hub *sse.Hub, line *bus.Line) (
 	return deps, err
 }
 
+func (s *service) newBoard(line *bus.Line) *board.Board {
+	checks := make([]board.Check, len(s.checks))
+	for i, check := range s.checks {
+		checks[i] = board.Check(check)
+	}
+	return board.New(board.Config{Source: s.system, Line: line, Checks: checks, Version: version, Log: s.log})
+}
+
 func (s *service) instruments() instruments {
 	m := s.metrics
-	return instruments{store: m.Orders, gate: m.Batches.Gate, bus: m.Bus, saga: m.SDK}
+	return instruments{store: m.Orders, gate: m.Batches.Gate, bus: m.Bus, saga: m.SDK, tracer: s.tracer}
 }
 
 // watch exports what the connections count by themselves, and what is true of
@@ -82,15 +92,15 @@ func (s *service) watchTail(tail *bus.Tail) {
 		lag.Events, lag.Since, err = tail.Behind(ctx)
 		return lag, err
 	})
-	s.metrics.WatchTail(behind.get)
+	s.metrics.WatchTail(behind.Get)
 }
 
 // watchStreams completes what this process counts.
 func (s *service) watchStreams(hub *sse.Hub) {
 	s.metrics.WatchStreams(func() metrics.Streams { return metrics.Streams(hub.Stats()) })
-	s.system.process = func() api.ProcessFigures {
+	s.system.process = func() board.Counts {
 		counted := s.metrics.Intake.Sample()
-		return api.ProcessFigures{
+		return board.Counts{
 			Bounds: counted.Bounds, Accepted: counted.Accepted, Refused: counted.Refused, Streams: hub.Stats().Streams,
 		}
 	}

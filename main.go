@@ -20,6 +20,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"order-service/config"
+	"order-service/tracing"
 )
 
 // version is set by the build.
@@ -78,14 +79,16 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		return exitOK
 	}
 	cfg, err := config.Load(environ, f.role)
+	var traces tracing.Config
 	if err == nil && f.serves() {
-		err = cfg.Validate()
+		traces, err = tracing.Load(environ)
+		err = errors.Join(cfg.Validate(), err)
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
-	return f.command(ctx, cfg, newLog(cfg, stderr), stdout)
+	return f.command(ctx, cfg, traces, newLog(cfg, stderr), stdout)
 }
 
 func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
@@ -122,7 +125,7 @@ func (f flags) serves() bool {
 }
 
 // command runs what the flags ask for; without any, the service itself.
-func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logger, stdout io.Writer) int {
+func (f flags) command(ctx context.Context, cfg config.Config, traces tracing.Config, log zerolog.Logger, stdout io.Writer) int {
 	var err error
 	switch {
 	case f.healthcheck:
@@ -139,7 +142,7 @@ func (f flags) command(ctx context.Context, cfg config.Config, log zerolog.Logge
 			return exitFailed
 		}
 	default:
-		err = serve(ctx, cfg, log)
+		err = serve(ctx, cfg, traces, log)
 	}
 	if err != nil {
 		log.Error().Err(err).Msg("order-service ends with an error")
@@ -153,7 +156,7 @@ func newLog(cfg config.Config, out io.Writer) zerolog.Logger {
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !terminal(out)}
 	}
-	return zerolog.New(out).Level(level).With().Timestamp().Logger()
+	return zerolog.New(out).Level(level).With().Timestamp().Logger().Hook(tracing.LogHook{})
 }
 
 // terminal reports whether out is a terminal, where colours help.

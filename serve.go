@@ -16,9 +16,11 @@ import (
 	"order-service/intake"
 	"order-service/metrics"
 	"order-service/repair"
+	"order-service/retry"
 	"order-service/saga"
 	"order-service/sse"
 	"order-service/store"
+	"order-service/tracing"
 )
 
 const (
@@ -36,6 +38,7 @@ type service struct {
 	parts
 
 	metrics *metrics.Metrics
+	tracer  *tracing.Tracer // nil: off
 	system  *system
 	checks  []api.Check // the lines of /readyz
 
@@ -47,11 +50,14 @@ type service struct {
 }
 
 // serve runs the role until ctx ends, then stops it.
-func serve(ctx context.Context, cfg config.Config, log zerolog.Logger) error {
+func serve(ctx context.Context, cfg config.Config, traces tracing.Config, log zerolog.Logger) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
 	s := &service{cfg: cfg, log: log, fail: fail, parts: parts{log: log}, metrics: metrics.New(version)}
-	err := s.start(ctx)
+	err := s.openTracer(ctx, traces)
+	if err == nil {
+		err = s.start(ctx)
+	}
 	if err == nil {
 		log.Info().Str("role", string(cfg.Role)).Str("addr", cfg.HTTPAddr).Str("version", version).Msg("ready")
 		<-ctx.Done()
@@ -94,6 +100,15 @@ func (s *service) start(ctx context.Context) error {
 		}
 	}
 	return nil
+}
+
+// openTracer comes first, so that the spans of all parts are delivered when they
+// have stopped. A collector that is away is no reason not to start.
+func (s *service) openTracer(ctx context.Context, cfg tracing.Config) (err error) {
+	cfg.TrustParent = s.cfg.TrustTraceparent
+	s.tracer, err = tracing.Open(ctx, cfg, version, s.log)
+	s.add("tracing", s.tracer.Close)
+	return err
 }
 
 func (s *service) openStore(ctx context.Context) (err error) {
@@ -201,7 +216,7 @@ func (s *service) provider() (saga.Provider, error) {
 	if s.cfg.PaymentSandbox {
 		return s.sandbox()
 	}
-	provider, err := openProvider(s.cfg)
+	provider, err := openProvider(s.cfg, s.instruments())
 	if err != nil {
 		return nil, err
 	}
@@ -233,7 +248,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	relay := bus.NewRelay(s.bus, s.store, bus.RelayConfig{Lease: outboxLease})
 	s.run("relay", relay.Run, relay.Stop)
 	orders := s.store.NewIntake(store.IntakeConfig{Committed: relay.Offer, Lease: outboxLease})
-	intake := intake.New(intake.Config{Budget: s.cfg.IntakeBudget, Meter: s.metrics.Intake, Log: s.log}, s.gate, orders)
+	intake := intake.New(intake.Config{Budget: s.cfg.IntakeBudget, Meter: s.metrics.Intake, Tracer: s.tracer, Log: s.log}, s.gate, orders)
 	s.add("intake", intake.Stop)
 	line := bus.NewLine(s.bus)
 	s.background("line", s.fail, line.Run)
@@ -247,7 +262,8 @@ func (s *service) startAPI(ctx context.Context) error {
 	s.checkPart("tail", tail.Ping)
 	s.watchTail(tail)
 	awaitTail(ctx, tail)
-	deps, err := s.apiDeps(intake, hub, line)
+	board := s.newBoard(line)
+	deps, err := s.apiDeps(intake, hub, line, board)
 	if err != nil {
 		return err
 	}
@@ -259,6 +275,7 @@ func (s *service) startAPI(ctx context.Context) error {
 		return err
 	}
 	s.add("streams", hub.Close) // before HTTP, which would wait for them
+	s.close("board", board.Close)
 	s.add("drain", server.Drain)
 	return nil
 }
@@ -295,20 +312,10 @@ func (s *service) patiently(ctx context.Context, name string, connect func(conte
 	return nil
 }
 
-// eventually repeats f with growing pauses until it succeeds or ctx ends, and
-// returns the last error then.
+// eventually repeats f until it succeeds or ctx ends, and returns the last
+// error then.
 func (s *service) eventually(ctx context.Context, name string, f func(context.Context) error) error {
-	const longest = 5 * time.Second
-	for pause := 100 * time.Millisecond; ; pause = min(2*pause, longest) {
-		err := f(ctx)
-		if err == nil {
-			return nil
-		}
+	return retry.Until(ctx, func() error { return f(ctx) }, func(err error, pause time.Duration) {
 		s.log.Warn().Err(err).Dur("again_in", pause).Msgf("%s cannot be reached yet", name)
-		select {
-		case <-ctx.Done():
-			return err
-		case <-time.After(pause):
-		}
-	}
+	})
 }

@@ -21,7 +21,7 @@ func TestReadingIsSharedAndGetsRarerTheLongerItTakes(t *testing.T) {
 		var asking sync.WaitGroup
 		for range 10 {
 			asking.Go(func() {
-				if n, err := r.get(t.Context()); n != 1 || err != nil {
+				if n, err := r.Get(t.Context()); n != 1 || err != nil {
 					t.Errorf("got %d, %v", n, err)
 				}
 			})
@@ -30,7 +30,7 @@ func TestReadingIsSharedAndGetsRarerTheLongerItTakes(t *testing.T) {
 		time.Sleep(readEvery)
 		took = 100 * time.Millisecond
 		for range 20 { // of two seconds' worth of asking
-			_, _ = r.get(t.Context())
+			_, _ = r.Get(t.Context())
 			time.Sleep(100 * time.Millisecond)
 		}
 		if reads > 3 {
@@ -50,12 +50,12 @@ func TestReadingGivesUpAndIsTriedAgain(t *testing.T) {
 			return 7, nil
 		})
 		begun := time.Now()
-		if _, err := r.get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != readTimeout {
+		if _, err := r.Get(t.Context()); !errors.Is(err, context.DeadlineExceeded) || time.Since(begun) != readTimeout {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		away = false
 		time.Sleep(readRarely)
-		if n, err := r.get(t.Context()); n != 7 || err != nil {
+		if n, err := r.Get(t.Context()); n != 7 || err != nil {
 			t.Errorf("got %d, %v", n, err)
 		}
 	})

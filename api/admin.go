@@ -113,7 +113,7 @@ func (s *Server) published(ctx context.Context, id string, err error) error {
 	if err != nil {
 		return err
 	}
-	s.products.forget()
+	s.products.Forget()
 	if err := s.deps.GateSync.Now(ctx, id); err != nil {
 		s.outages.Warn().Err(err).Str("product", id).Msg("written, but not yet at the gate")
 	}

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"reflect"
 	"strconv"
+	"strings"
 	"testing"
 	"time"
 
@@ -39,11 +40,12 @@ func TestAppendedProblemIsWhatTheEncoderWrites(t *testing.T) {
 		for _, text := range texts {
 			for _, fields := range [][]order.FieldError{nil, {{Field: "a", Message: text}}, {{Field: "a"}, {Field: "b"}}} {
 				for _, id := range []string{"", "id-1"} {
+					trace := strings.ReplaceAll(id, "id-1", "0af7651916cd43dd8448eb211c80319c")
 					want := encoded(t, problem{
-						Type: "/problems/" + string(code), Title: k.title, Status: k.status, Detail: text, Code: code, Errors: fields, RequestID: id,
+						Type: "/problems/" + string(code), Title: k.title, Status: k.status, Detail: text, Code: code, Errors: fields, RequestID: id, TraceID: trace,
 					})
 					e := &order.Error{Code: code, Message: text, Fields: fields}
-					if got := string(appendProblem(nil, k, e, []byte(id))); got != want {
+					if got := string(appendProblem(nil, k, e, []byte(id), trace)); got != want {
 						t.Fatalf("got  %s\nwant %s", got, want)
 					}
 				}

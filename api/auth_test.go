@@ -170,7 +170,7 @@ func TestWhileNoKeySetWasEverLoadedTokensAreUnavailableAndNothingIsReady(t *test
 	}
 	s.call("GET", "/orders", "", "Authorization", sign("k1")).problem(t, 503, order.CodeUnavailable)
 	s.call("GET", "/orders", "", "Authorization", "Bearer a.b.c").problem(t, 401, order.CodeUnauthenticated)
-	s.ready.forget()
+	s.ready.Forget()
 	if a := s.call("GET", "/readyz", ""); a.StatusCode != 503 || !strings.Contains(string(a.body), `"token keys":"down"`) {
 		t.Errorf("ready without a key: %d %s", a.StatusCode, a.body)
 	}

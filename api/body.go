@@ -231,9 +231,13 @@ func (b *body) number(name string) (n int64, given bool) {
 
 // optionalTime returns an instant in UTC, or the zero time when there is none.
 func (b *body) optionalTime(name string) time.Time {
-	text := b.optionalText(name)
-	if text == "" {
+	raw := b.take(name)
+	if raw == nil {
 		return time.Time{}
+	}
+	var text string // of what is no string, and of an empty one: neither is a time
+	if raw[0] == '"' {
+		text = unquote(raw)
 	}
 	t, err := order.ParseTime(text)
 	if err != nil {

@@ -30,6 +30,7 @@ func (s *Server) cancelOrder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	ctx = s.joinTrace(ctx, c, o)
 	if !o.Status.Final() {
 		if o, err = s.cancelled(ctx, o); err != nil {
 			return err

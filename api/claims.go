@@ -29,6 +29,10 @@ type claims struct {
 	all map[string]any
 }
 
+// Without it the decoder would fill the registered claims, and roles would be
+// missing from every token.
+var _ json.Unmarshaler = (*claims)(nil)
+
 // UnmarshalJSON implements json.Unmarshaler.
 func (c *claims) UnmarshalJSON(text []byte) error {
 	return errors.Join(json.Unmarshal(text, &c.RegisteredClaims), json.Unmarshal(text, &c.all))

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"io/fs"
 	"net"
 	"net/url"
 	"time"
@@ -9,6 +10,7 @@ import (
 	"github.com/google/uuid"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // Deps is what the handlers call. Everything is required except Sandbox, which
@@ -27,8 +29,9 @@ type Deps struct {
 	Board    Board
 	Line     Line
 
-	Meter       Meter       // may be nil
-	IntakeMeter IntakeMeter // may be nil
+	Meter       Meter           // may be nil
+	IntakeMeter IntakeMeter     // may be nil
+	Tracer      *tracing.Tracer // may be nil
 }
 
 // Gate knows what is free right now, of the products that it has.
@@ -50,12 +53,16 @@ type Intake interface {
 	Accept(context.Context, order.Request) (uuid.UUID, error)
 }
 
-// Orders reads orders. Order bounds its own time; its error has
-// CodeOrderNotFound when there is none.
+// Orders reads orders, newest first. Order bounds its own time. The error of
+// Order and History has CodeOrderNotFound when there is none. What else is
+// counted on, of Products and Payments too, apitest says.
 type Orders interface {
 	Order(context.Context, uuid.UUID) (order.Order, error)
+	// List skips the orders from before on, unless it is uuid.Nil; status "" is any.
 	List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error)
+	// History returns what came after a seq, oldest first.
 	History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error)
+	// Recent returns open orders and those changed since.
 	Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error)
 }
 
@@ -73,7 +80,8 @@ type Products interface {
 
 // Payments records what the provider reports, and returns the payment as it is
 // then: one that exists already wins, unless it is DECLINED or a MISMATCH.
-// Under another order it is CodeConflict.
+// Under another order it is CodeConflict. CodeNotFound is a payment's,
+// CodeOrderNotFound its order's.
 type Payments interface {
 	RecordPayment(context.Context, order.Payment) (order.Payment, error)
 	Payment(ctx context.Context, id string) (order.Payment, error)
@@ -117,19 +125,16 @@ type Opening struct {
 	Resnapshot func(context.Context) ([]order.ProgressEvent, error)
 }
 
-// Board is where the sale board's figures come from.
+// Board is the sale board. Everybody may have its page; what it streams is for
+// administrators.
 type Board interface {
-	Overview(context.Context) (order.Overview, error)
-	Lag(context.Context) (int64, error) // of the consumer group, in records
-	Process() ProcessFigures
-}
-
-// ProcessFigures are what this process has counted since it began.
-type ProcessFigures struct {
-	Bounds   []time.Duration       // of the buckets of Accepted, ascending
-	Accepted []uint64              // orders by how long their 202 took; one more than Bounds
-	Refused  map[order.Code]uint64 // requests to place an order
-	Streams  int64                 // event streams open now
+	Files() fs.FS // of its page, each under its path
+	// Admit refuses a watcher: CodeTooManyStreams, CodeUnavailable when the
+	// process is stopping.
+	Admit() error
+	// Serve takes over conn, whose response header has been written, and
+	// returns when the stream has ended, which it does by expires.
+	Serve(conn net.Conn, expires time.Time)
 }
 
 // Sandbox checks the signed link to the demo payment page and returns the

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"slices"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -16,6 +17,15 @@ import (
 func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if p.State != order.PaymentReceived && p.State != order.PaymentRefused && p.State != order.PaymentMismatch {
+		return order.Payment{}, order.Errorf(order.CodeValidation, "A payment cannot begin as %q.", p.State)
+	}
+	if _, ok := s.orders[p.OrderID]; !ok {
+		return order.Payment{}, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", p.OrderID)
+	}
+	if p.ReceivedAt.IsZero() {
+		p.ReceivedAt = time.Now().UTC()
+	}
 	if first, ok := s.payments[p.ID]; ok {
 		if first.OrderID != p.OrderID {
 			return first, order.Errorf(order.CodeConflict, "The payment belongs to another order.")
@@ -32,7 +42,11 @@ func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment,
 func (s *shop) Payment(_ context.Context, id string) (order.Payment, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.payments[id], nil
+	p, ok := s.payments[id]
+	if !ok {
+		return p, order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
+	}
+	return p, nil
 }
 
 // unpaid reports whether nothing was recorded and nothing passed on.

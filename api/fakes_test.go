@@ -3,7 +3,9 @@ package api
 import (
 	"context"
 	"fmt"
+	"maps"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -23,6 +25,7 @@ type shop struct {
 	gateKeys map[string]order.Held     // the gate's copy
 	holds    map[uuid.UUID]order.HoldRequest
 	products map[string]order.Product
+	restocks map[string]int64 // quantities by product and Idempotency-Key
 	payments map[string]order.Payment
 	history  map[uuid.UUID][]order.ProgressEvent
 	watchers map[uuid.UUID][]chan order.ProgressEvent
@@ -44,6 +47,7 @@ func newShop() *shop {
 		orders: map[uuid.UUID]order.Order{}, keys: map[string]order.Accepted{}, gateKeys: map[string]order.Held{},
 		holds: map[uuid.UUID]order.HoldRequest{}, payments: map[string]order.Payment{}, free: map[string]int64{},
 		history: map[uuid.UUID][]order.ProgressEvent{}, watchers: map[uuid.UUID][]chan order.ProgressEvent{},
+		restocks: map[string]int64{},
 		products: map[string]order.Product{"lamp": {
 			ID: "lamp", Name: "Lamp", UnitPrice: 1999, Currency: "EUR", Version: 1, Ledger: order.Ledger{Total: 10, Available: 10},
 		}},
@@ -53,7 +57,7 @@ func newShop() *shop {
 func (s *shop) deps() Deps {
 	return Deps{
 		Gate: s, GateSync: s, Orders: s, Products: s, Payments: s, Saga: s, Hub: s,
-		Sandbox: sandboxLinks{},
+		Sandbox: sandboxLinks{}, Board: &wall{},
 	}
 }
 
@@ -75,6 +79,7 @@ func (s *shop) put(userID string, status order.Status) order.Order {
 		order.Cancelled:         {order.Cancelled},
 	}
 	for _, next := range path[status] {
+		s.post(o, next)
 		o.Status, o.Seq = next, o.Seq+1
 		s.history[o.ID] = append(s.history[o.ID], o.Snapshot())
 	}
@@ -87,6 +92,7 @@ func (s *shop) move(id uuid.UUID, status order.Status) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	o := s.orders[id]
+	s.post(o, status)
 	o.Status, o.Seq, o.UpdatedAt = status, o.Seq+1, time.Now()
 	s.orders[id] = o
 	s.history[id] = append(s.history[id], o.Snapshot())
@@ -96,6 +102,24 @@ func (s *shop) move(id uuid.UUID, status order.Status) {
 		default:
 		}
 	}
+}
+
+// post moves the order's units in the ledger, as a move to this status does.
+func (s *shop) post(o order.Order, to order.Status) {
+	p, ok := s.products[o.ProductID]
+	if !ok || to == order.PaymentPending || to.Final() && to != order.Confirmed && o.Status == order.Pending {
+		return
+	}
+	switch l, units := &p.Ledger, int64(o.Quantity); to {
+	case order.InventoryReserved:
+		l.Available, l.Reserved = l.Available-units, l.Reserved+units
+	case order.Confirmed:
+		l.Reserved, l.Confirmed = l.Reserved-units, l.Confirmed+units
+	default:
+		l.Reserved, l.Available = l.Reserved-units, l.Available+units
+	}
+	p.Version++
+	s.products[p.ID] = p
 }
 
 func (s *shop) called(format string, args ...any) {
@@ -198,7 +222,9 @@ func (s *shop) insertOne(in order.Intent) (order.Accepted, error) {
 	if first, ok := s.keys[key]; ok && in.Key != "" {
 		return first, nil
 	}
+	in.Status, in.Seq, in.UpdatedAt = order.Pending, 1, in.CreatedAt
 	s.orders[in.ID] = in.Order
+	s.history[in.ID] = []order.ProgressEvent{in.First()}
 	if in.Key != "" {
 		s.keys[key] = order.Accepted{OrderID: in.ID, Hash: in.Hash}
 	}
@@ -238,34 +264,37 @@ func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 }
 
 func (s *shop) List(_ context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {
-	all, err := s.Recent(context.Background(), userID, time.Time{}, 1000)
-	var page []order.Order
-	for _, o := range all {
-		older := before == uuid.UUID{} || o.ID.String() < before.String()
-		if older && (status == "" || o.Status == status) && len(page) < limit {
-			page = append(page, o)
-		}
-	}
-	return page, err
+	return s.own(userID, limit, func(o order.Order) bool {
+		older := before == uuid.Nil || slices.Compare(o.ID[:], before[:]) < 0
+		return older && (status == "" || o.Status == status)
+	}), nil
 }
 
-func (s *shop) Recent(_ context.Context, userID string, _ time.Time, _ int) ([]order.Order, error) {
+func (s *shop) Recent(_ context.Context, userID string, since time.Time, limit int) ([]order.Order, error) {
+	return s.own(userID, limit, func(o order.Order) bool { return !o.Status.Final() || !o.UpdatedAt.Before(since) }), nil
+}
+
+// own is at most limit of the user's orders that are wanted, newest first.
+func (s *shop) own(userID string, limit int, wanted func(order.Order) bool) (own []order.Order) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var own []order.Order
 	for _, o := range s.orders {
-		if o.UserID == userID {
+		if o.UserID == userID && wanted(o) {
 			own = append(own, o)
 		}
 	}
 	slices.SortFunc(own, func(a, b order.Order) int { return -slices.Compare(a.ID[:], b.ID[:]) })
-	return own, nil
+	return own[:min(len(own), limit)]
 }
 
 func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return slices.Clone(s.history[id][after:]), nil
+	events, ok := s.history[id]
+	if !ok {
+		return nil, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
+	}
+	return slices.Clone(events[min(after, int64(len(events))):]), nil
 }
 
 /* products */
@@ -284,27 +313,32 @@ func (s *shop) Products(context.Context) ([]order.Product, error) {
 	s.called("products")
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	var all []order.Product
-	for _, p := range s.products {
-		all = append(all, p)
-	}
+	all := slices.Collect(maps.Values(s.products))
+	slices.SortFunc(all, func(a, b order.Product) int { return strings.Compare(a.ID, b.ID) })
 	return all, s.storeErr
 }
 
 func (s *shop) PutProduct(_ context.Context, p order.Product, allowed func(*order.Product) error) (order.Product, error) {
+	if err := p.Validate(); err != nil {
+		return order.Product{}, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var now *order.Product
-	if there, ok := s.products[p.ID]; ok {
+	there, known := s.products[p.ID]
+	if known {
 		now = &there
 	}
 	if err := allowed(now); err != nil {
 		return order.Product{}, err
 	}
-	if p.Ledger.Total < 5 {
-		return p, order.Errorf(order.CodeStockBelowSold, "More than that is sold.")
+	l := &p.Ledger
+	l.Reserved, l.Confirmed = there.Ledger.Reserved, there.Ledger.Confirmed
+	l.Available = l.Total - l.Reserved - l.Confirmed
+	if l.Available < 0 {
+		return order.Product{}, order.Errorf(order.CodeStockBelowSold, "More than that is sold.")
 	}
-	p.Ledger.Available = p.Ledger.Total
+	p.Version = there.Version + 1
 	s.products[p.ID] = p
 	return p, nil
 }
@@ -313,9 +347,23 @@ func (s *shop) Restock(_ context.Context, id string, quantity int64, key string)
 	s.called("restock %s %d %q", id, quantity, key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	p := s.products[id]
-	p.Ledger.Total += quantity
-	p.Ledger.Available += quantity
+	if quantity < 1 || quantity > order.MaxStock {
+		return order.Product{}, order.Invalid("quantity", "must be from 1 to 10^12")
+	}
+	p, ok := s.products[id]
+	first, again := s.restocks[id+"\n"+key]
+	switch {
+	case !ok:
+		return order.Product{}, order.Errorf(order.CodeProductNotFound, "There is no such product.")
+	case key != "" && again && first != quantity:
+		return order.Product{}, order.Errorf(order.CodeIdempotencyMismatch, "The key was used with another quantity.")
+	case key != "" && again:
+		return p, nil
+	case p.Ledger.Total+quantity > order.MaxStock:
+		return order.Product{}, order.Invalid("quantity", "makes the stock too large")
+	}
+	s.restocks[id+"\n"+key] = quantity
+	p.Ledger.Total, p.Ledger.Available, p.Version = p.Ledger.Total+quantity, p.Ledger.Available+quantity, p.Version+1
 	s.products[id] = p
 	return p, nil
 }

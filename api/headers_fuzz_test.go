@@ -121,7 +121,7 @@ func FuzzQuery(f *testing.F) {
 			if n, number := strconv.Atoi(wait); err == nil && (got < 0 || got > maxWait || number == nil && n < 0) {
 				t.Fatalf("wait=%q is %v", wait, got)
 			}
-			if n, number := strconv.Atoi(wait); number == nil && n > 0 && got != time.Duration(min(n, 30))*time.Second {
+			if n, number := strconv.Atoi(wait); err == nil && number == nil && got != time.Duration(min(n, 30))*time.Second {
 				t.Fatalf("wait=%q is %v, %v", wait, got, err)
 			}
 			st, _, n, err := page(c)

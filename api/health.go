@@ -39,7 +39,7 @@ func (s *Server) livez(c *fiber.Ctx) error {
 // readyz answers 200 while everything required is there, else 503; also 503
 // once the process is about to stop.
 func (s *Server) readyz(c *fiber.Ctx) error {
-	r, err := s.ready.get()
+	r, err := s.ready.Get(s.base)
 	if err != nil {
 		return err
 	}

@@ -1,19 +1,20 @@
 package api
 
 import (
-	"context"
 	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // createOrder answers POST /orders.
 func (s *Server) createOrder(c *fiber.Ctx) error {
 	err := s.placeOrder(c)
-	s.deps.IntakeMeter.Ordered(codeOf(err), time.Since(c.Context().Time()))
+	s.deps.IntakeMeter.Ordered(codeOf(err), time.Since(c.Context().Time()), tracing.ID(recorded(c.Context())))
 	return err
 }
 
@@ -36,9 +37,13 @@ func (s *Server) placeOrder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	id, err := s.deps.Intake.Accept(context.Background(), req) // fasthttp does not tell when a client leaves
+	ctx := s.enterTrace(c, req) // without an end: fasthttp does not tell when a client leaves
+	id, err := s.deps.Intake.Accept(ctx, req)
 	if err != nil {
 		return err
+	}
+	if span := trace.SpanFromContext(ctx); span.IsRecording() {
+		span.SetAttributes(tracing.OrderID(id))
 	}
 	return accepted(c, id)
 }

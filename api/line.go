@@ -10,8 +10,6 @@ import (
 type Line interface {
 	// Position is that of an order that was accepted at this time.
 	Position(accepted time.Time) (order.Position, bool)
-	// Length is the position of one that is accepted now.
-	Length() (order.Position, bool)
 }
 
 // appendPlaced appends v with its place in the line, where it is PENDING and the
@@ -27,16 +25,4 @@ func (s *Server) appendPlaced(b []byte, v orderView) (_ []byte, placed bool) {
 	}
 	b[len(b)-1] = ','
 	return append(place.AppendMembers(b), '}'), true
-}
-
-// consumer is the line as the board shows it.
-func (g *boardGatherer) consumer(lag *int64) boardConsumer {
-	shown := boardConsumer{Lag: lag}
-	if g.line == nil {
-		return shown
-	}
-	if place, known := g.line.Length(); known {
-		shown.WaitMS = place.Wait.Milliseconds()
-	}
-	return shown
 }

@@ -2,6 +2,7 @@ package api
 
 import (
 	"context"
+	"regexp"
 	"strconv"
 	"strings"
 	"time"
@@ -14,21 +15,24 @@ import (
 // maxWait caps a long poll.
 const maxWait = 30 * time.Second
 
+// waitForm is what openapi.yaml says of ?wait=. None of it is too long for a
+// time.Duration.
+var waitForm = regexp.MustCompile(`^[0-9]{1,6}(\.[0-9]{1,3})?(ms|s|m)?$`)
+
 // waitFor parses ?wait=20s (or seconds without a unit), at most maxWait.
 func waitFor(c *fiber.Ctx) (time.Duration, error) {
-	text := c.Query("wait")
-	if text == "" {
+	text, given := queried(c, "wait")
+	if !given {
 		return 0, nil
 	}
-	wait, err := time.ParseDuration(text)
-	if seconds, atoi := strconv.Atoi(text); atoi == nil {
-		bounded := max(-1, min(seconds, int(maxWait/time.Second))) // or the product may be one of other sign
-		wait, err = time.Duration(bounded)*time.Second, nil
-	}
-	if err != nil || wait < 0 {
+	if !waitForm.MatchString(text) {
 		return 0, order.Invalid("wait", "must be a duration such as 20s")
 	}
-	return min(wait, maxWait), nil
+	if last := text[len(text)-1]; '0' <= last && last <= '9' {
+		text += "s"
+	}
+	wait, err := time.ParseDuration(text)
+	return min(wait, maxWait), err
 }
 
 // await returns the order as soon as done accepts it, or as it is after

@@ -18,15 +18,16 @@ type Meter interface {
 // IntakeMeter is told what becomes of requests to place an order. It must not
 // block.
 type IntakeMeter interface {
-	// Ordered is told of every answer to a buyer; code is "" for a 202.
-	Ordered(code order.Code, took time.Duration)
+	// Ordered is told of every answer to a buyer; code is "" for a 202, and
+	// traceID unless the order is traced.
+	Ordered(code order.Code, took time.Duration, traceID string)
 }
 
 // unmetered stands in for the meters that nobody gave.
 type unmetered struct{}
 
 func (unmetered) Route(string, string) func(int, time.Duration) { return func(int, time.Duration) {} }
-func (unmetered) Ordered(order.Code, time.Duration)             {}
+func (unmetered) Ordered(order.Code, time.Duration, string)     {}
 
 // router registers routes whose answers are measured under their template, and
 // never under a path, of which there are as many as clients can think of.
@@ -86,13 +87,14 @@ func measured(report func(int, time.Duration), h fiber.Handler) fiber.Handler {
 	}
 }
 
-// measure reports the answer in ctx.
+// measure reports the answer in ctx, and ends its span.
 func (s *Server) measure(ctx *fasthttp.RequestCtx) {
 	report, routed := ctx.UserValue(reportKey{}).(func(int, time.Duration))
 	if !routed {
 		report = s.router.none
 	}
 	report(ctx.Response.StatusCode(), time.Since(ctx.Time()))
+	endTrace(ctx)
 }
 
 // codeOf is the code that a client sees for err; "" for nil.

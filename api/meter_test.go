@@ -44,7 +44,7 @@ func (m *tally) IntakeWaited(time.Duration) {}
 
 func (m *tally) IntakeBatch(int, time.Duration) {}
 
-func (m *tally) Ordered(code order.Code, _ time.Duration) { m.note("ordered %q", code) }
+func (m *tally) Ordered(code order.Code, _ time.Duration, _ string) { m.note("ordered %q", code) }
 
 func TestAnswersAreReportedByRouteOnce(t *testing.T) {
 	var m tally

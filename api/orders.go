@@ -186,19 +186,21 @@ func (s *Server) listOrders(c *fiber.Ctx) error {
 	return c.JSON(answer)
 }
 
+// page reads the parameters of a list. One that is there and empty is as wrong
+// as any other that is not what openapi.yaml says.
 func page(c *fiber.Ctx) (status order.Status, before uuid.UUID, limit int, err error) {
-	if text := c.Query("status"); text != "" {
+	if text, given := queried(c, "status"); given {
 		if status, err = order.ParseStatus(strings.Clone(text)); err != nil {
 			return
 		}
 	}
-	if text := c.Query("cursor"); text != "" {
-		if before, err = uuid.Parse(text); err != nil {
+	if text, given := queried(c, "cursor"); given {
+		if before, err = parseUUID(text); err != nil {
 			return "", before, 0, order.Invalid("cursor", "must be a nextCursor of this list")
 		}
 	}
 	limit = defaultPage
-	if text := c.Query("limit"); text != "" {
+	if text, given := queried(c, "limit"); given {
 		if limit, err = strconv.Atoi(text); err != nil || limit < 1 || limit > maxPage {
 			return "", before, 0, order.Invalid("limit", "must be from 1 to 100")
 		}

@@ -121,7 +121,7 @@ func TestLongPollAnswersAtOnceWhenThereIsNothingToWaitFor(t *testing.T) {
 	if a := s.as("ann", "GET", open+"?wait=1ms", "", "If-None-Match", `"1"`); a.StatusCode != 304 {
 		t.Errorf("no change in time: %d", a.StatusCode)
 	}
-	for _, wait := range []string{"soon", "-1s", "-1", "1e9"} {
+	for _, wait := range []string{"", "soon", "-1s", "-1", "1e9", "1h", "1m30s", ".5s", "9999999"} {
 		s.as("ann", "GET", open+"?wait="+wait, "").problem(t, 422, order.CodeValidation)
 	}
 }
@@ -177,7 +177,10 @@ func TestListPagesThroughOwnOrdersNewestFirst(t *testing.T) {
 	if a := s.as("ann", "GET", "/orders?status=CONFIRMED", "").ok(t); string(a.body) != `{"orders":[]}` {
 		t.Errorf("other status: %s", a.body)
 	}
-	for _, query := range []string{"limit=0", "limit=101", "limit=x", "status=pending", "cursor=x"} {
+	for _, query := range []string{
+		"limit=0", "limit=101", "limit=x", "status=pending", "cursor=x", "limit=", "status=", "cursor=", "status",
+		"cursor=urn:uuid:01890a5d-ac96-774b-bcce-b302099a8057",
+	} {
 		s.as("ann", "GET", "/orders?"+query, "").problem(t, 422, order.CodeValidation)
 	}
 }

@@ -8,7 +8,9 @@ import (
 	"encoding/base64"
 	"fmt"
 	"html/template"
+	"io/fs"
 	"path"
+	"strings"
 
 	"github.com/gofiber/fiber/v2"
 
@@ -32,25 +34,31 @@ func (s *Server) pages() {
 	s.embed("/money.js", "text/javascript; charset=utf-8", moneyScript())
 	s.asset("/icon.svg", "web/icon.svg", "image/svg+xml")
 	s.asset("/openapi.yaml", "openapi.yaml", "application/yaml")
-	s.asset("/board", "web/board.html", "text/html; charset=utf-8")
-	s.asset("/board.css", "web/board.css", "text/css; charset=utf-8")
-	s.folder("shop")
-	s.folder("board")
-	s.folder("vendor/uplot")
+	site, _ := fs.Sub(files, "web") // fails for a name that is no path
+	s.folder(site, "shop")
+	s.folder(s.deps.Board.Files(), ".")
 	s.docs()
 }
 
-// folder serves every file of an embedded folder of web under its own path.
-func (s *Server) folder(name string) {
-	entries, err := files.ReadDir("web/" + name)
+// folder serves every file of a folder under its own path on the site, and a
+// page without its suffix.
+func (s *Server) folder(site fs.FS, name string) {
+	err := fs.WalkDir(site, name, func(file string, entry fs.DirEntry, err error) error {
+		if err != nil || entry.IsDir() {
+			return err
+		}
+		content, err := fs.ReadFile(site, file)
+		s.embed("/"+strings.TrimSuffix(file, ".html"), cmp.Or(contentTypes[path.Ext(file)], "text/plain; charset=utf-8"), content)
+		return err
+	})
 	if err != nil {
 		panic(fmt.Sprintf("%s is not embedded: %v", name, err)) // a mistake of the build
 	}
-	types := map[string]string{".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8"}
-	for _, entry := range entries {
-		file := name + "/" + entry.Name()
-		s.asset("/"+file, "web/"+file, cmp.Or(types[path.Ext(file)], "text/plain; charset=utf-8"))
-	}
+}
+
+// contentTypes are those of a page's files.
+var contentTypes = map[string]string{
+	".html": "text/html; charset=utf-8", ".js": "text/javascript; charset=utf-8", ".css": "text/css; charset=utf-8",
 }
 
 // asset serves an embedded file.

@@ -13,6 +13,7 @@ import (
 	"github.com/valyala/fasthttp"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // Codes that only HTTP itself can cause, so the domain does not know them.
@@ -71,7 +72,7 @@ var kinds = map[order.Code]kind{
 // appendProblem appends RFC 9457's problem details. The code repeats the end of
 // the type for clients that would rather compare a word than a URI. Most of a
 // sale's answers are these, so they are worth more than reflection.
-func appendProblem(b []byte, k kind, e *order.Error, requestID []byte) []byte {
+func appendProblem(b []byte, k kind, e *order.Error, requestID []byte, traceID string) []byte {
 	b = append(append(b, `{"type":"/problems/`...), e.Code...) // codes and titles are plain
 	b = append(append(b, `","title":"`...), k.title...)
 	b = strconv.AppendInt(append(b, `","status":`...), int64(k.status), 10)
@@ -86,6 +87,9 @@ func appendProblem(b []byte, k kind, e *order.Error, requestID []byte) []byte {
 	if len(requestID) > 0 {
 		b = append(append(append(b, `,"requestId":"`...), requestID...), '"')
 	}
+	if traceID != "" {
+		b = append(append(append(b, `,"traceId":"`...), traceID...), '"')
+	}
 	return append(b, '}')
 }
 
@@ -94,6 +98,8 @@ func appendProblem(b []byte, k kind, e *order.Error, requestID []byte) []byte {
 func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 	e := classify(err)
 	k := kinds[e.Code]
+	traced := s.traceOf(ctx)
+	traceRefusal(traced, k.status, e.Code)
 	s.report(ctx, e, err)
 
 	var buffer [512]byte
@@ -109,7 +115,7 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 			h.Set(fiber.HeaderWWWAuthenticate, "Bearer")
 		}
 	}
-	ctx.Response.SetBody(appendProblem(buffer[:0], k, e, requestID(ctx)))
+	ctx.Response.SetBody(appendProblem(buffer[:0], k, e, requestID(ctx), tracing.ID(traced)))
 }
 
 // report logs an unknown error in full, once, and the cause of a failing
@@ -118,10 +124,10 @@ func (s *Server) fail(ctx *fasthttp.RequestCtx, err error) {
 func (s *Server) report(ctx *fasthttp.RequestCtx, e *order.Error, err error) {
 	switch {
 	case e.Code == order.CodeInternal:
-		s.cfg.Log.Error().Err(err).Bytes("request", requestID(ctx)).
+		s.cfg.Log.Error().Ctx(s.traceOf(ctx)).Err(err).Bytes("request", requestID(ctx)).
 			Bytes("method", ctx.Method()).Bytes("path", ctx.Path()).Msg("request failed")
 	case e.Err != nil && kinds[e.Code].status >= http.StatusInternalServerError:
-		s.outages.Warn().Err(err).Bytes("request", requestID(ctx)).Bytes("path", ctx.Path()).Msg("request refused")
+		s.outages.Warn().Ctx(s.traceOf(ctx)).Err(err).Bytes("request", requestID(ctx)).Bytes("path", ctx.Path()).Msg("request refused")
 	}
 }
 

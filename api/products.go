@@ -38,7 +38,7 @@ func viewProduct(p order.Product) productView {
 }
 
 func (s *Server) listProducts(c *fiber.Ctx) error {
-	products, err := s.products.get()
+	products, err := s.products.Get(s.base)
 	if err != nil {
 		return err
 	}
@@ -50,7 +50,7 @@ func (s *Server) listProducts(c *fiber.Ctx) error {
 }
 
 func (s *Server) getProduct(c *fiber.Ctx) error {
-	products, err := s.products.get()
+	products, err := s.products.Get(s.base)
 	if err != nil {
 		return err
 	}

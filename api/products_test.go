@@ -8,6 +8,7 @@ import (
 	"testing"
 	"time"
 
+	"order-service/fresh"
 	"order-service/order"
 )
 
@@ -16,7 +17,7 @@ func TestProductsShowWhatTheGateWouldAdmit(t *testing.T) {
 	s := serve(t, shop)
 	var got productView
 	read := func() productView {
-		s.products.forget()
+		s.products.Forget()
 		s.call("GET", "/products/lamp", "").ok(t).decode(t, &got)
 		return got
 	}
@@ -41,8 +42,7 @@ func TestProductsShowWhatTheGateWouldAdmit(t *testing.T) {
 func TestPollersOfProductsShareOneRead(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)
-	s.call("GET", "/products", "").ok(t)
-	s.Server.products.ttl = time.Hour
+	s.Server.products = fresh.New(time.Minute, fresh.For(time.Hour), s.loadProducts)
 	var pollers sync.WaitGroup
 	for range 20 {
 		pollers.Go(func() { s.call("GET", "/products", "").ok(t) })
@@ -78,6 +78,7 @@ func TestAdminWritesReachTheGateAtOnce(t *testing.T) {
 func TestBadAdminRequestsWriteNothing(t *testing.T) {
 	const desk = `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7}`
 	shop := newShop()
+	shop.put("ann", order.InventoryReserved)
 	site := serve(t, shop)
 	for name, c := range map[string]struct {
 		user, method, path, body string
@@ -94,6 +95,8 @@ func TestBadAdminRequestsWriteNothing(t *testing.T) {
 		"no stock":         {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR"}`, 422, order.CodeValidation},
 		"bad currency":     {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"euro","stock":7}`, 422, order.CodeValidation},
 		"bad time":         {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"endsAt":"tomorrow"}`, 422, order.CodeValidation},
+		"empty time":       {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"endsAt":""}`, 422, order.CodeValidation},
+		"time as a number": {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"endsAt":1893456000}`, 422, order.CodeValidation},
 		"year 10000":       {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"endsAt":"9999-12-31T23:59:59-01:00"}`, 422, order.CodeValidation},
 		"zero time":        {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"startsAt":"0001-01-01T00:00:00Z"}`, 422, order.CodeValidation},
 		"hour of a digit":  {"admin", "PUT", "/desk", `{"name":"Desk","unitPrice":100,"currency":"EUR","stock":7,"endsAt":"2030-01-01T9:00:00Z"}`, 422, order.CodeValidation},

@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
+	"order-service/fresh"
 	"order-service/order"
 )
 
@@ -52,10 +53,9 @@ type Server struct {
 	auth     *authenticator
 	limits   *limiter
 	webhooks webhookVerifier
-	products *cached[[]order.Product]
-	ready    *cached[readiness]
+	products *fresh.Value[[]order.Product]
+	ready    *fresh.Value[readiness]
 	loopback *loopback
-	board    *board
 	outages  zerolog.Logger // at a bounded rate
 	ids      requestIDs
 
@@ -106,10 +106,8 @@ func newServer(cfg Config, deps Deps) *Server {
 		loopback: newLoopback(),
 		base:     base, cancel: cancel, stopping: make(chan struct{}),
 	}
-	gatherer := &boardGatherer{board: deps.Board, line: deps.Line, checks: deps.Checks, process: processName(cfg.Version), log: s.outages}
-	s.board = newBoard(gatherer.point, cfg.Log)
-	s.products = newCached(productsTTL, withTimeout(base, productsTimeout, s.loadProducts))
-	s.ready = newCached(readyTTL, withTimeout(base, checkTimeout, s.checkAll))
+	s.products = fresh.New(productsTimeout, fresh.For(productsTTL), s.loadProducts)
+	s.ready = fresh.New(checkTimeout, fresh.For(readyTTL), s.checkAll)
 	s.app = fiber.New(fiber.Config{
 		DisableStartupMessage:        true,
 		DisablePreParseMultipartForm: true,
@@ -177,13 +175,12 @@ func (s *Server) Drain(ctx context.Context) error {
 	}
 }
 
-// Shutdown takes no new requests, ends long polls and the board's streams, and
-// waits for the rest until ctx is done. Other streams are the hub's to end. It
-// may be called twice, and on a server that never listened.
+// Shutdown takes no new requests, ends long polls, and waits for the rest until
+// ctx is done. Streams are for those to end who serve them. It may be called
+// twice, and on a server that never listened.
 func (s *Server) Shutdown(ctx context.Context) (err error) {
 	s.stop.Do(func() {
 		close(s.stopping)
-		s.board.close()
 		err = s.app.ShutdownWithContext(ctx)
 		if s.listener != nil {
 			_ = s.listener.Close() // already closed where Serve had begun

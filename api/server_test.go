@@ -109,6 +109,7 @@ type problem struct {
 	Code      order.Code         `json:"code"`
 	Errors    []order.FieldError `json:"errors,omitempty"`
 	RequestID string             `json:"requestId,omitempty"`
+	TraceID   string             `json:"traceId,omitempty"`
 }
 
 // answer is a response with its body read.

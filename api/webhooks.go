@@ -61,6 +61,7 @@ func (s *Server) paymentSuccess(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	ctx = s.joinTrace(ctx, c, o)
 	p.OrderID = o.ID
 	if o, err = s.receive(ctx, o, p); err != nil {
 		return err
@@ -107,7 +108,7 @@ func (s *Server) mismatch(ctx context.Context, o order.Order, p order.Payment) e
 	if err != nil {
 		return err
 	}
-	s.cfg.Log.Warn().Str("payment", p.ID).Str("state", string(known.State)).Stringer("order", o.ID).
+	s.cfg.Log.Warn().Ctx(ctx).Str("payment", p.ID).Str("state", string(known.State)).Stringer("order", o.ID).
 		Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).Msg("a payment does not match its order")
 	return order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
 }
@@ -172,6 +173,7 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
+	ctx = s.joinTrace(ctx, c, o)
 	p.OrderID, p.Money = o.ID, o.Total()
 	if err := s.decline(ctx, o, p, reason); err != nil {
 		return err

@@ -125,3 +125,19 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) error {
 	drain(ctx)
 	return err
 }
+
+// drain reads on, for a moment, what a client is still sending of a request
+// that was refused before its end. Closing a connection with unread data resets
+// it, and the client would never see the answer.
+func drain(ctx *fasthttp.RequestCtx) {
+	const most, patience, quiet = 4 << 20, time.Second, 50 * time.Millisecond
+	conn, buffer, end := rawConn(ctx.Conn()), make([]byte, 4<<10), time.Now().Add(patience)
+	for got := 0; got < most && time.Now().Before(end); {
+		_ = conn.SetReadDeadline(time.Now().Add(quiet))
+		n, err := conn.Read(buffer)
+		got += n
+		if err != nil {
+			return
+		}
+	}
+}

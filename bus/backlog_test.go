@@ -12,7 +12,7 @@ import (
 
 // offerN offers a batch of n orders.
 func offerN(l *backlog, id int64, n int) {
-	l.offer(leased{order.OutboxBatch{ID: id, Orders: make([]order.Order, n)}, time.Now().Add(time.Hour)})
+	l.offer(leased{OutboxBatch: order.OutboxBatch{ID: id, Orders: make([]order.Order, n)}, until: time.Now().Add(time.Hour)})
 }
 
 func ids(round []leased) []int64 {

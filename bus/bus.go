@@ -12,10 +12,9 @@ import (
 	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl"
-	"github.com/twmb/franz-go/pkg/sasl/plain"
-	"github.com/twmb/franz-go/pkg/sasl/scram"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // Config says where Kafka is and what the topics are called.
@@ -25,10 +24,9 @@ type Config struct {
 	Group             string      // consumer group of the saga starters
 	ReplicationFactor int16       // of topics that are created; 0 or -1 is the broker's default
 	TLS               *tls.Config // nil: plain TCP
-	Mechanism         string      // SASL: PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512; empty is none
-	Username          string
-	Password          string
-	Meter             Meter // may be nil
+	Login             Login
+	Meter             Meter           // may be nil
+	Tracer            *tracing.Tracer // may be nil
 	Log               zerolog.Logger
 
 	// Dial replaces how brokers are reached, TLS included; nil dials TCP or TLS.
@@ -51,6 +49,7 @@ const partitions = 12
 type Bus struct {
 	cfg      Config
 	log      zerolog.Logger
+	login    sasl.Mechanism // nil is none
 	producer *kgo.Client
 	admin    *kadm.Client // speaks over the producer's connections
 
@@ -67,6 +66,10 @@ func Open(cfg Config) (*Bus, error) {
 		cfg.Meter = unmetered{}
 	}
 	b := &Bus{cfg: cfg, log: cfg.Log.With().Str("part", "bus").Logger()}
+	var err error
+	if b.login, err = cfg.Login.mechanism(); err != nil {
+		return nil, err
+	}
 	producer, err := b.client(producing()...)
 	if err != nil {
 		return nil, err
@@ -89,10 +92,6 @@ func (b *Bus) Ping(ctx context.Context) error {
 
 // client returns a new client for the configured brokers.
 func (b *Bus) client(opts ...kgo.Opt) (*kgo.Client, error) {
-	mechanism, err := b.cfg.mechanism()
-	if err != nil {
-		return nil, err
-	}
 	all := []kgo.Opt{
 		kgo.SeedBrokers(b.cfg.Brokers...),
 		kgo.ClientID("order-service"),
@@ -105,7 +104,9 @@ func (b *Bus) client(opts ...kgo.Opt) (*kgo.Client, error) {
 		kgo.FetchMaxWait(500 * time.Millisecond), // a partition that joins waits for the fetch under way
 	}
 	all = append(all, b.cfg.dialing()...)
-	all = append(all, mechanism...)
+	if b.login != nil {
+		all = append(all, kgo.SASL(b.login))
+	}
 	client, err := kgo.NewClient(append(all, opts...)...)
 	if err != nil {
 		return nil, fmt.Errorf("configure Kafka client: %w", err)
@@ -121,21 +122,4 @@ func (c Config) dialing() []kgo.Opt {
 		return []kgo.Opt{kgo.DialTLSConfig(c.TLS), kgo.DialTimeout(5 * time.Second)}
 	}
 	return []kgo.Opt{kgo.DialTimeout(5 * time.Second)}
-}
-
-func (c Config) mechanism() ([]kgo.Opt, error) {
-	var m sasl.Mechanism
-	switch c.Mechanism {
-	case "":
-		return nil, nil
-	case "PLAIN":
-		m = plain.Auth{User: c.Username, Pass: c.Password}.AsMechanism()
-	case "SCRAM-SHA-256":
-		m = scram.Auth{User: c.Username, Pass: c.Password}.AsSha256Mechanism()
-	case "SCRAM-SHA-512":
-		m = scram.Auth{User: c.Username, Pass: c.Password}.AsSha512Mechanism()
-	default:
-		return nil, fmt.Errorf("unknown SASL mechanism %q", c.Mechanism)
-	}
-	return []kgo.Opt{kgo.SASL(m)}, nil
 }

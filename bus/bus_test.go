@@ -60,23 +60,6 @@ func TestPingTellsWhetherKafkaIsThere(t *testing.T) {
 	}
 }
 
-func TestOpenRefusesAnUnknownMechanism(t *testing.T) {
-	t.Parallel()
-	cfg := testConfig(t)
-	cfg.Mechanism = "GSSAPI"
-	if _, err := Open(cfg); err == nil {
-		t.Fatal("GSSAPI was accepted")
-	}
-	for _, known := range []string{"PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"} {
-		cfg.Mechanism, cfg.Username, cfg.Password = known, "user", "secret"
-		b, err := Open(cfg)
-		if err != nil {
-			t.Fatalf("%s: %v", known, err)
-		}
-		b.Close()
-	}
-}
-
 // testConfig names topics and a group that no other test uses.
 func testConfig(t testing.TB) Config {
 	t.Helper()

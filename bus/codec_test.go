@@ -16,7 +16,7 @@ import (
 func TestReservationSurvivesTheWire(t *testing.T) {
 	t.Parallel()
 	o := newOrder()
-	r := encode(t.Context(), "topic", order.ReservationEventType, o.ID, o.Reservation())
+	r := encode("", "topic", order.ReservationEventType, o.ID, o.Reservation())
 	got, err := decodeReservation(r)
 	if err != nil {
 		t.Fatal(err)
@@ -37,7 +37,7 @@ func TestProgressSurvivesTheWire(t *testing.T) {
 	failed := newOrder()
 	failed.Status, failed.Seq, failed.FailureReason = order.Failed, 2, order.OutOfStock
 	for _, want := range []order.ProgressEvent{newOrder().First(), paying.Snapshot(), failed.Snapshot()} {
-		r := encode(t.Context(), "topic", order.ProgressEventType, want.OrderID, want)
+		r := encode("", "topic", order.ProgressEventType, want.OrderID, want)
 		if got, err := decodeProgress(r); err != nil || got != want {
 			t.Errorf("decoded %+v, %v; encoded %+v", got, err, want)
 		}
@@ -47,7 +47,7 @@ func TestProgressSurvivesTheWire(t *testing.T) {
 func TestHeadersSayWhatARecordIs(t *testing.T) {
 	t.Parallel()
 	o := newOrder()
-	r := encode(t.Context(), "topic", order.CreatedEventType, o.ID, o.Created())
+	r := encode("", "topic", order.CreatedEventType, o.ID, o.Created())
 	if got := headerOf(t, r, "event-type"); got != "OrderCreatedEvent" {
 		t.Errorf("event-type %s", got)
 	}
@@ -56,15 +56,15 @@ func TestHeadersSayWhatARecordIs(t *testing.T) {
 	}
 }
 
-func TestTraceparentComesFromTheContextOrNotAtAll(t *testing.T) {
+func TestTraceparentIsGivenOrNotThereAtAll(t *testing.T) {
 	t.Parallel()
 	const tp = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
 	o := newOrder()
-	r := encode(WithTraceparent(t.Context(), tp), "topic", order.CreatedEventType, o.ID, o.Created())
+	r := encode(tp, "topic", order.CreatedEventType, o.ID, o.Created())
 	if got := headerOf(t, r, "traceparent"); got != tp {
 		t.Errorf("traceparent %s", got)
 	}
-	r = encode(t.Context(), "topic", order.CreatedEventType, o.ID, o.Created())
+	r = encode("", "topic", order.CreatedEventType, o.ID, o.Created())
 	if got, invented := header(r, "traceparent"); invented {
 		t.Errorf("traceparent %s of no trace", got)
 	}
@@ -75,11 +75,11 @@ func TestOrdersEncodedTogetherAreOrdersEncodedAlone(t *testing.T) {
 	t.Parallel()
 	b, orders := openBus(t, testConfig(t)), newOrders(50)
 	orders[7].UserID = strings.Repeat("long", 10_000) // more than the buffer was made for
-	records := b.encodeOrders(t.Context(), orders)
+	records := b.encodeOrders(orders, sends{})
 	for i, o := range orders {
 		alone := []*kgo.Record{
-			encode(t.Context(), b.cfg.Topics.Reservations, order.ReservationEventType, o.ID, o.Reservation()),
-			encode(t.Context(), b.cfg.Topics.Created, order.CreatedEventType, o.ID, o.Created()),
+			encode("", b.cfg.Topics.Reservations, order.ReservationEventType, o.ID, o.Reservation()),
+			encode("", b.cfg.Topics.Created, order.CreatedEventType, o.ID, o.Created()),
 		}
 		for j, want := range alone {
 			got := *records[2*i+j]
@@ -177,7 +177,7 @@ func FuzzDecodeReservation(f *testing.F) {
 			return
 		}
 		ev.ReservedAt = wireTime(ev.ReservedAt)
-		r := encode(t.Context(), "topic", order.ReservationEventType, ev.OrderID, ev)
+		r := encode("", "topic", order.ReservationEventType, ev.OrderID, ev)
 		if again, err := decodeReservation(r); err != nil || again != ev {
 			t.Fatalf("%+v became %+v, %v", ev, again, err)
 		}
@@ -197,7 +197,7 @@ func FuzzDecodeProgress(f *testing.F) {
 			return
 		}
 		ev.OccurredAt, ev.ExpiresAt = wireTime(ev.OccurredAt), wireTime(ev.ExpiresAt)
-		r := encode(t.Context(), "topic", order.ProgressEventType, ev.OrderID, ev)
+		r := encode("", "topic", order.ProgressEventType, ev.OrderID, ev)
 		if again, err := decodeProgress(r); err != nil || again != ev {
 			t.Fatalf("%+v became %+v, %v", ev, again, err)
 		}

@@ -10,10 +10,13 @@ import (
 
 	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/errgroup"
 
 	"order-service/failpoint"
 	"order-service/order"
+	"order-service/retry"
+	"order-service/tracing"
 )
 
 // Starter starts the saga of an order. An order.Permanent error sends the
@@ -120,7 +123,7 @@ func (c *Consumer) member() error {
 		client.AllowRebalance()
 		if err := fetchError(fetches); err != nil {
 			c.log.Warn().Err(err).Msg("reservations cannot be read")
-			sleep(c.life.taking, time.Second) // errors come without the poll's wait
+			retry.Sleep(c.life.taking, time.Second) // errors come without the poll's wait
 			if topicLost(err) {
 				c.bus.repair(c.life.taking, err)
 				return nil
@@ -178,19 +181,14 @@ func (c *Consumer) startAll(records []*kgo.Record) error {
 
 // start tries r until it is done, ctx ends, or Stop wants no more attempts.
 func (c *Consumer) start(ctx context.Context, r *kgo.Record) error {
+	ctx, span := c.bus.processReservation(ctx, r)
+	defer span.End()
 	waiting, cancel := context.WithCancel(ctx)
 	defer cancel()
 	defer context.AfterFunc(c.life.taking, cancel)()
-	for failures := 0; ; failures++ {
-		err := c.attempt(ctx, r)
-		if err == nil {
-			return nil
-		}
-		c.log.Warn().Err(err).Int32("partition", r.Partition).Int64("offset", r.Offset).Msg("saga not started")
-		if !sleep(waiting, backoff(failures)) {
-			return err
-		}
-	}
+	return retry.Until(waiting, func() error { return c.attempt(ctx, r) }, func(err error, _ time.Duration) {
+		c.log.Warn().Err(err).Int32("partition", r.Partition).Int64("offset", r.Offset).Ctx(ctx).Msg("saga not started")
+	})
 }
 
 func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
@@ -198,12 +196,12 @@ func (c *Consumer) attempt(ctx context.Context, r *kgo.Record) error {
 	ev, err := decodeReservation(r)
 	err = failpoint.After(failpoint.ConsumerStartBefore, err)
 	if err == nil {
-		tp, _ := header(r, headerTraceparent)
-		err = c.starter.Start(WithTraceparent(ctx, tp), ev)
+		err = c.starter.Start(ctx, ev)
 	}
 	err = failpoint.After(failpoint.ConsumerStartAfter, err)
 	c.bus.cfg.Meter.SagaStarted(time.Since(begun), err)
 	if order.Permanent(err) {
+		tracing.Fail(trace.SpanFromContext(ctx), string(order.CodeOf(err)))
 		return c.bus.deadLetter(ctx, r, err)
 	}
 	return err

@@ -31,30 +31,17 @@ func TestConsumerStartsEverySagaAndCommits(t *testing.T) {
 	}
 }
 
-func TestConsumerHandsOverEventAndTrace(t *testing.T) {
+func TestConsumerHandsOverTheEvent(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	const tp = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
-	want := newOrder()
-	if err := b.produce(t.Context(), b.encodeOrders(WithTraceparent(t.Context(), tp), []order.Order{want})...); err != nil {
-		t.Fatal(err)
-	}
-	type call struct {
-		ev order.ReservationEvent
-		tp string
-	}
-	calls := make(chan call, 1)
-	startConsumer(t, b, newStarter(func(ctx context.Context, ev order.ReservationEvent) error {
-		calls <- call{ev, Traceparent(ctx)}
+	want := publish(t, b, 1)[0].Reservation()
+	starts := make(chan order.ReservationEvent, 1)
+	startConsumer(t, b, newStarter(func(_ context.Context, ev order.ReservationEvent) error {
+		starts <- ev
 		return nil
 	}), ConsumerConfig{})
-
-	got := receive(t, "the start", calls)
-	if got.ev != want.Reservation() {
-		t.Errorf("started %+v, published %+v", got.ev, want.Reservation())
-	}
-	if got.tp != tp {
-		t.Errorf("traceparent %q, sent %q", got.tp, tp)
+	if got := receive(t, "the start", starts); got != want {
+		t.Errorf("started %+v, published %+v", got, want)
 	}
 }
 
@@ -299,7 +286,7 @@ func startConsumer(t *testing.T, b *Bus, s Starter, cfg ConsumerConfig) {
 func publish(t *testing.T, b *Bus, n int) []order.Order {
 	t.Helper()
 	orders := newOrders(n)
-	if err := b.produce(t.Context(), b.encodeOrders(t.Context(), orders)...); err != nil {
+	if err := b.produce(t.Context(), b.encodeOrders(orders, sends{})...); err != nil {
 		t.Fatal(err)
 	}
 	return orders

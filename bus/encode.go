@@ -1,7 +1,6 @@
 package bus
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -22,17 +21,17 @@ type event interface{ AppendJSON(b []byte) []byte }
 
 // encode returns the record of one event: keyed by order, so that the events
 // of an order stay in sequence within their topic.
-func encode(ctx context.Context, topic, eventType string, id uuid.UUID, e event) *kgo.Record {
-	return &kgo.Record{Topic: topic, Key: order.AppendID(nil, id), Value: e.AppendJSON(nil), Headers: headers(ctx, eventType)}
+func encode(traceparent, topic, eventType string, id uuid.UUID, e event) *kgo.Record {
+	return &kgo.Record{Topic: topic, Key: order.AppendID(nil, id), Value: e.AppendJSON(nil), Headers: headers(traceparent, eventType)}
 }
 
-func headers(ctx context.Context, eventType string) []kgo.RecordHeader {
+func headers(traceparent, eventType string) []kgo.RecordHeader {
 	all := []kgo.RecordHeader{
 		{Key: headerType, Value: []byte(eventType)},
 		{Key: headerVersion, Value: []byte(order.EventVersion)},
 	}
-	if tp := Traceparent(ctx); tp != "" {
-		all = append(all, kgo.RecordHeader{Key: headerTraceparent, Value: []byte(tp)})
+	if traceparent != "" {
+		all = append(all, kgo.RecordHeader{Key: headerTraceparent, Value: []byte(traceparent)})
 	}
 	return all
 }
@@ -42,21 +41,24 @@ const encodedOrder = 640
 
 // encodeOrders returns both records of every order. All of them share their
 // headers, one buffer and one slice, and the two of an order their key:
-// nothing is allocated for an order of its own.
-func (b *Bus) encodeOrders(ctx context.Context, orders []order.Order) []*kgo.Record {
+// nothing is allocated for an order of its own, unless it is traced.
+func (b *Bus) encodeOrders(orders []order.Order, traced sends) []*kgo.Record {
 	var (
 		buf      = slab{make([]byte, 0, encodedOrder*len(orders))}
 		all      = make([]kgo.Record, 2*len(orders))
 		records  = make([]*kgo.Record, 0, len(all))
 		now      = time.Now()
-		reserved = kgo.Record{Topic: b.cfg.Topics.Reservations, Headers: headers(ctx, order.ReservationEventType), Timestamp: now}
-		created  = kgo.Record{Topic: b.cfg.Topics.Created, Headers: headers(ctx, order.CreatedEventType), Timestamp: now}
+		reserved = kgo.Record{Topic: b.cfg.Topics.Reservations, Headers: headers(traced.untraced, order.ReservationEventType), Timestamp: now}
+		created  = kgo.Record{Topic: b.cfg.Topics.Created, Headers: headers(traced.untraced, order.CreatedEventType), Timestamp: now}
 	)
 	for i, o := range orders {
 		key := buf.cut(order.AppendID(buf.bytes, o.ID))
 		reserved.Key, reserved.Value = key, buf.cut(o.Reservation().AppendJSON(buf.bytes))
 		created.Key, created.Value = key, buf.cut(o.Created().AppendJSON(buf.bytes))
 		all[2*i], all[2*i+1] = reserved, created
+		if tp := traced.of(i); tp != "" {
+			all[2*i].Headers, all[2*i+1].Headers = headers(tp, order.ReservationEventType), headers(tp, order.CreatedEventType)
+		}
 		records = append(records, &all[2*i], &all[2*i+1])
 	}
 	return records

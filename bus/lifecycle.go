@@ -2,9 +2,7 @@ package bus
 
 import (
 	"context"
-	"math/rand/v2"
 	"sync"
-	"time"
 )
 
 // lifecycle is how a part ends in two steps: first it takes no more work, then
@@ -64,26 +62,4 @@ func (l *lifecycle) stop(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 	return nil
-}
-
-// backoff is the wait after so many failures in a row, counted from 0: 100 ms
-// doubling to 5 s, half of it random so that replicas do not return together.
-func backoff(failures int) time.Duration {
-	const first, longest = 100 * time.Millisecond, 5 * time.Second
-	return jitter(min(first<<min(failures, 10), longest))
-}
-
-// jitter returns a random duration from d/2 to d.
-func jitter(d time.Duration) time.Duration { return d/2 + rand.N(d/2+1) }
-
-// sleep waits for d and reports whether ctx is still alive.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return ctx.Err() == nil
-	case <-ctx.Done():
-		return false
-	}
 }

@@ -39,8 +39,11 @@ func producing() []kgo.Opt {
 // have acknowledged it. Any error, the context's among them, means that ev may
 // or may not have been written; repeating it is safe.
 func (b *Bus) PublishProgress(ctx context.Context, ev order.ProgressEvent) error {
-	r := encode(ctx, b.cfg.Topics.Progress, order.ProgressEventType, ev.OrderID, ev)
-	if err := b.produce(ctx, r); err != nil {
+	ctx, span := b.sendProgress(ctx, ev)
+	r := encode(b.cfg.Tracer.Header(ctx), b.cfg.Topics.Progress, order.ProgressEventType, ev.OrderID, ev)
+	err := b.produce(ctx, r)
+	end(span, err)
+	if err != nil {
 		return fmt.Errorf("publish progress of order %s: %w", ev.OrderID, err)
 	}
 	b.cfg.Meter.Told(ev.Status, time.Since(placedAt(ev.OrderID)))

@@ -49,6 +49,7 @@ type Relay struct {
 type leased struct {
 	order.OutboxBatch
 	until time.Time
+	swept bool // found in the outbox, not offered
 }
 
 // NewRelay returns a Relay that publishes through b. It does nothing until Run.
@@ -71,7 +72,7 @@ func NewRelay(b *Bus, o Outbox, cfg RelayConfig) *Relay {
 // outbox and a sweeper takes it once its lease has expired.
 func (r *Relay) Offer(b order.OutboxBatch) {
 	if r.life.taking.Err() == nil {
-		r.backlog.offer(leased{b, time.Now().Add(r.cfg.Lease)})
+		r.backlog.offer(leased{OutboxBatch: b, until: time.Now().Add(r.cfg.Lease)})
 	}
 }
 

@@ -306,7 +306,7 @@ func (o *outbox) commit(orders []order.Order, lease time.Duration) order.OutboxB
 	defer o.mu.Unlock()
 	o.last++
 	b := order.OutboxBatch{ID: o.last, Orders: orders}
-	o.rows[b.ID] = leased{b, time.Now().Add(lease)}
+	o.rows[b.ID] = leased{OutboxBatch: b, until: time.Now().Add(lease)}
 	return b
 }
 

@@ -48,11 +48,16 @@ func (r *Relay) send(round []leased) []error {
 	}
 	ctx, cancel := context.WithDeadline(r.life.finishing, round[len(round)-1].until)
 	defer cancel()
-	events := make([][]*kgo.Record, len(round)) // all are encoded first: kgo's linger is short
-	for i, b := range round {
-		events[i] = r.bus.encodeOrders(ctx, b.Orders)
+	events, traced := make([][]*kgo.Record, len(round)), make([]sends, len(round))
+	for i, b := range round { // all are encoded first: kgo's linger is short
+		traced[i] = r.bus.sendOrders(ctx, b)
+		events[i] = r.bus.encodeOrders(b.Orders, traced[i])
 	}
-	return r.bus.produceEach(ctx, events)
+	errs := r.bus.produceEach(ctx, events)
+	for i, err := range errs {
+		traced[i].end(err)
+	}
+	return errs
 }
 
 // conclude notes what became of b and reports whether it was published.

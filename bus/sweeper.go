@@ -1,6 +1,10 @@
 package bus
 
-import "time"
+import (
+	"time"
+
+	"order-service/retry"
+)
 
 // sweep publishes the batches that nobody else does: those of a process that
 // died, of a queue that was full, of a broker that was away. It drains the
@@ -11,7 +15,7 @@ func (r *Relay) sweep() error {
 		if r.sweepOnce() {
 			continue
 		}
-		sleep(taking, jitter(r.cfg.Pause))
+		retry.Sleep(taking, retry.Jitter(r.cfg.Pause))
 	}
 	return nil
 }
@@ -31,7 +35,7 @@ func (r *Relay) sweepOnce() bool {
 	}
 	round := make([]leased, len(batches))
 	for i, b := range batches {
-		round[i] = leased{b, until}
+		round[i] = leased{OutboxBatch: b, until: until, swept: true}
 	}
 	return r.publish(round) && len(batches) == r.cfg.Claim
 }

@@ -13,13 +13,15 @@ import (
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"order-service/order"
+	"order-service/retry"
 )
 
 // Sink takes the events that a Tail reads. Neither method may block.
 type Sink interface {
 	// Publish hands over one event. Events of one order come in the order
 	// in which they were written.
-	Publish(ev order.ProgressEvent)
+	// It returns how many streams it has given the event to.
+	Publish(ev order.ProgressEvent) (streams int)
 	// Reset says that events may have been lost: what was told so far must
 	// be replaced by a snapshot from the database.
 	Reset()
@@ -87,19 +89,21 @@ func (t *Tail) topic() string { return t.bus.cfg.Topics.Progress }
 
 // pin returns the end of every partition. It tries until all can be listed and
 // returns nil when ctx ends.
-func (t *Tail) pin(ctx context.Context) map[int32]int64 {
-	for failures := 0; ; failures++ {
-		ends, err := t.listEnds(ctx)
+func (t *Tail) pin(ctx context.Context) (ends map[int32]int64) {
+	failures := 0
+	_ = retry.Until(ctx, func() error {
+		listed, err := t.listEnds(ctx)
 		if err == nil {
-			return numbers(ends)
+			ends = numbers(listed)
 		}
-		if ctx.Err() == nil && failures > 0 { // a topic made a moment ago is not known everywhere yet
+		return err
+	}, func(err error, _ time.Duration) {
+		failures++
+		if ctx.Err() == nil && failures > 1 { // a topic made a moment ago is not known everywhere yet
 			t.log.Warn().Err(err).Msg("progress events cannot be followed yet")
 		}
-		if !sleep(ctx, backoff(failures)) {
-			return nil
-		}
-	}
+	})
+	return ends
 }
 
 func (t *Tail) listEnds(ctx context.Context) (map[int32]kadm.ListedOffset, error) {
@@ -142,7 +146,7 @@ func (t *Tail) read(ctx context.Context, client *kgo.Client, known int) {
 		t.at.pass(fetches)
 		if err := fetchError(fetches); err != nil {
 			t.log.Warn().Err(err).Msg("progress events cannot be read")
-			sleep(ctx, 200*time.Millisecond) // errors come without the poll's wait
+			retry.Sleep(ctx, 200*time.Millisecond) // errors come without the poll's wait
 			if eventsLost(err) {
 				return
 			}
@@ -157,14 +161,15 @@ func (t *Tail) publish(r *kgo.Record) {
 		return
 	}
 	t.bus.cfg.Meter.Tailed(time.Since(ev.OccurredAt.Time))
-	t.sink.Publish(ev)
+	begun := time.Now()
+	t.bus.delivered(r, ev, begun, t.sink.Publish(ev))
 }
 
 // watchPartitions adds partitions made after the position was fixed, from
 // their start: no event in them is older. Kafka only ever adds partitions, and
 // numbers them from 0.
 func (t *Tail) watchPartitions(ctx context.Context, client *kgo.Client, known int) {
-	for sleep(ctx, jitter(t.discover)) {
+	for retry.Sleep(ctx, retry.Jitter(t.discover)) {
 		topics, err := t.bus.admin.ListTopics(ctx, t.topic())
 		if err != nil {
 			continue // the broker is away; kgo says so

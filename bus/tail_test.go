@@ -218,11 +218,12 @@ type sink struct {
 
 func newSink() *sink { return &sink{counts: map[uuid.UUID]int{}} }
 
-func (s *sink) Publish(ev order.ProgressEvent) {
+func (s *sink) Publish(ev order.ProgressEvent) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.events = append(s.events, ev)
 	s.counts[ev.OrderID]++
+	return 1
 }
 
 func (s *sink) Reset() { s.mu.Lock(); defer s.mu.Unlock(); s.resets++ }

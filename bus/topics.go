@@ -29,13 +29,13 @@ func deadLetters(topic string) string { return topic + ".dlq" }
 // that would lose records with a broker. It tries once; the caller repeats it
 // while it fails.
 func (b *Bus) EnsureTopics(ctx context.Context) error {
-	existing, err := b.admin.ListTopics(ctx, b.topics()...)
+	topics, err := b.listTopics(ctx)
 	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
+		return err
 	}
 	var missing []string
 	for _, topic := range b.topics() {
-		if existing[topic].Err != nil {
+		if topics[topic].Err != nil {
 			missing = append(missing, topic)
 		}
 	}
@@ -43,8 +43,20 @@ func (b *Bus) EnsureTopics(ctx context.Context) error {
 		if err := b.createTopics(ctx, missing); err != nil {
 			return err
 		}
+		if topics, err = b.listTopics(ctx); err != nil {
+			return err
+		}
 	}
-	return b.checkTopics(ctx)
+	b.checkTopics(ctx, topics)
+	return nil
+}
+
+func (b *Bus) listTopics(ctx context.Context) (kadm.TopicDetails, error) {
+	topics, err := b.admin.ListTopics(ctx, b.topics()...)
+	if err != nil {
+		return nil, fmt.Errorf("list topics: %w", err)
+	}
+	return topics, nil
 }
 
 func (b *Bus) createTopics(ctx context.Context, missing []string) error {
@@ -72,13 +84,9 @@ func (b *Bus) topicConfig() map[string]*string {
 
 // checkTopics warns of topics whose records one broker can take with it. On a
 // developer's machine there is but one.
-func (b *Bus) checkTopics(ctx context.Context) error {
+func (b *Bus) checkTopics(ctx context.Context, topics kadm.TopicDetails) {
 	if b.local() {
-		return nil
-	}
-	topics, err := b.admin.ListTopics(ctx, b.topics()...)
-	if err != nil {
-		return fmt.Errorf("list topics: %w", err)
+		return
 	}
 	configs, err := b.admin.DescribeTopicConfigs(ctx, b.topics()...)
 	if err != nil {
@@ -87,7 +95,6 @@ func (b *Bus) checkTopics(ctx context.Context) error {
 	for _, topic := range topics.Sorted() {
 		b.checkTopic(topic, configs)
 	}
-	return nil
 }
 
 func (b *Bus) checkTopic(topic kadm.TopicDetail, configs kadm.ResourceConfigs) {

@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/url"
@@ -20,10 +21,19 @@ type limits struct {
 // connect returns a client that gives up at its limits. It does not retry: a
 // caller out of time has no use for that, and every script may be repeated by
 // whoever has time.
-func connect(rawURL string, l limits) (redis.UniversalClient, error) {
-	o, err := parse(rawURL)
+func connect(c Config, l limits) (redis.UniversalClient, error) {
+	o, err := parse(c.URL)
 	if err != nil {
 		return nil, err
+	}
+	if o.TLSConfig != nil && c.TLS != nil {
+		o.TLSConfig.RootCAs, o.TLSConfig.GetClientCertificate = c.TLS.RootCAs, c.TLS.GetClientCertificate
+	}
+	if c.Password != nil {
+		o.CredentialsProviderContext = func(context.Context) (string, string, error) {
+			password, err := c.Password()
+			return o.Username, password, err
+		}
 	}
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = l.timeout, l.timeout, l.timeout, l.timeout
 	o.ContextTimeoutEnabled = true

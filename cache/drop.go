@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
+
+	"order-service/retry"
 )
 
 const (
@@ -113,9 +115,7 @@ func (d *dropper) persist(ctx context.Context, q drop) {
 			return
 		}
 		d.log.Warn().Err(err).Str("product", q.productID).Msg("gate: drop failed, trying again")
-		select {
-		case <-time.After(dropAgain):
-		case <-ctx.Done():
+		if !retry.Sleep(ctx, dropAgain) {
 			return
 		}
 	}

@@ -3,6 +3,7 @@ package cache
 import (
 	"cmp"
 	"context"
+	"crypto/tls"
 	"fmt"
 	"strconv"
 	"sync"
@@ -25,9 +26,14 @@ const pingTTL = 10 * time.Second
 // Config says where Redis is.
 type Config struct {
 	URL     string        // redis:// or rediss://; a Redis Cluster or Sentinels as parse has it
+	TLS     *tls.Config   // for a rediss:// URL; nil: the system's authorities and no certificate
 	Prefix  string        // before every key; for tests that share a Redis
 	Timeout time.Duration // the longest a request waits for Redis; 0 means 45 ms
 	Log     zerolog.Logger
+
+	// Password is asked for the password of each new connection, which may be
+	// another each time. Nil takes the URL's.
+	Password func() (string, error)
 
 	Batch func(calls int, took time.Duration) // told of every round trip for requests; may be nil
 }
@@ -53,11 +59,11 @@ func Open(c Config) (*Gate, error) {
 	timeout := cmp.Or(c.Timeout, 45*time.Millisecond)
 	// A little is left for the queue, so that a caller hears of a dead Redis
 	// from its own round trip and within its time.
-	fast, err := connect(c.URL, limits{timeout: timeout * 8 / 9, conns: 16})
+	fast, err := connect(c, limits{timeout: timeout * 8 / 9, conns: 16})
 	if err != nil {
 		return nil, err
 	}
-	patient, err := connect(c.URL, limits{timeout: 2 * time.Second, conns: 8})
+	patient, err := connect(c, limits{timeout: 2 * time.Second, conns: 8})
 	if err != nil {
 		return nil, err
 	}

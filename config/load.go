@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"net"
 	"reflect"
+	"slices"
 	"strings"
 
 	"github.com/caarlos0/env/v11"
@@ -25,12 +26,17 @@ func Load(environ []string, role string) (Config, error) {
 		values["ROLE"] = role
 	}
 	var c Config
-	problems := append(trim(values), parse(&c, values)...)
+	files, problems := readFiles(values)
+	problems = slices.Concat(problems, renamed(values), trim(values), parse(&c, values))
+	c.files = files
 	switch {
 	case c.DatabaseURL == "":
 		problems = append(problems, "DATABASE_URL is missing: the libpq URL of the Postgres database")
 	case !databaseURL(c.DatabaseURL):
 		problems = append(problems, "DATABASE_URL must be a libpq URL, postgres://user:password@host:port/database")
+	}
+	if c.DatabaseDirectURL != "" && !databaseURL(c.DatabaseDirectURL) {
+		problems = append(problems, "DATABASE_DIRECT_URL must be a libpq URL, as DATABASE_URL")
 	}
 	if len(problems) > 0 {
 		return Config{}, problems
@@ -40,6 +46,23 @@ func Load(environ []string, role string) (Config, error) {
 	}
 	c.PublicURL = strings.TrimSuffix(c.PublicURL, "/")
 	return c, nil
+}
+
+// formerly names variables as they were called once. One that is still set would
+// be passed over, and a connection made without what it asks for.
+var formerly = [][2]string{
+	{"TEMPORAL_TLS_CA", "TEMPORAL_TLS_SERVER_CA_CERT_PATH"},
+	{"TEMPORAL_TLS_CERT", "TEMPORAL_TLS_CLIENT_CERT_PATH"},
+	{"TEMPORAL_TLS_KEY", "TEMPORAL_TLS_CLIENT_KEY_PATH"},
+}
+
+func renamed(values map[string]string) (problems Problems) {
+	for _, name := range formerly {
+		if values[name[0]] != "" {
+			problems = append(problems, name[0]+" is called "+name[1]+" now")
+		}
+	}
+	return problems
 }
 
 func parse(c *Config, values map[string]string) Problems {

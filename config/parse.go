@@ -1,11 +1,8 @@
 package config
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net"
 	"net/url"
-	"os"
 	"regexp"
 	"slices"
 	"strconv"
@@ -63,18 +60,15 @@ var topicName = regexp.MustCompile(`^[a-zA-Z0-9._-]{1,245}$`)
 
 func topic(s string) bool { return topicName.MatchString(s) && s != "." && s != ".." }
 
-func authorities(file string) bool {
-	pem, err := os.ReadFile(file)
-	return file == "" || err == nil && x509.NewCertPool().AppendCertsFromPEM(pem)
+// secretly reports whether what is sent to an http or https URL stays between
+// the two ends: with TLS, or on this machine.
+func secretly(s string) bool {
+	u, err := url.Parse(s)
+	return err == nil && (u.Scheme == "https" || loopback(net.JoinHostPort(u.Hostname(), "")))
 }
 
-func keyPair(cert, key string) bool {
-	if cert == "" || key == "" {
-		return true // that they go together is another rule
-	}
-	_, err := tls.LoadX509KeyPair(cert, key)
-	return err == nil
-}
+// extension wants name=value, of the letters that RFC 7628 allows.
+var extension = regexp.MustCompile(`^[A-Za-z]+=[\x20-\x7E\t\r\n]+$`)
 
 // every reports whether good accepts all items.
 func every(items []string, good func(string) bool) bool {

@@ -62,7 +62,7 @@ const preamble = `# Configuration
 
 order-service reads its settings from the environment. A wrong or missing value stops the start with one line per
 problem, each naming its variable. A list (…) is separated by commas, a duration is written like ` + "`20ms` or `15m`" + `.
-A secret is never printed. "Role" is the only one that reads the variable; where it is empty, every role does.
+A secret is never printed, and ` + "`X_FILE`" + ` may name the file with secret ` + "`X`" + ` instead. "Role" is the only one that reads the variable; where it is empty, every role does.
 
 Go's own variables count as well. Unless they are set, ` + "`GOMEMLIMIT` is 90 % of what the container may use, or of half" + `
 the machine's memory, and ` + "`GOGC`" + ` is 400.
@@ -74,6 +74,9 @@ func document(t *testing.T, config *ast.StructType) []byte {
 	var out bytes.Buffer
 	out.WriteString(preamble)
 	for _, field := range config.Fields.List {
+		if !field.Names[0].IsExported() {
+			continue
+		}
 		if field.Doc != nil {
 			fmt.Fprintf(&out, "\n## %s\n\n| variable | format | default | role | what it is |\n|---|---|---|---|---|\n", text(field.Doc))
 		}

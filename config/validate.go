@@ -60,32 +60,47 @@ func (c Config) checkCommon(k *checks) {
 func (c Config) checkBackends(k *checks) {
 	k.require(redisURL(c.RedisURL), "REDIS_URL must be redis:// or rediss:// with host, port and the number of a database")
 	k.require(len(c.KafkaBootstrap) > 0 && every(c.KafkaBootstrap, address), "KAFKA_BOOTSTRAP must be host:port, several separated by commas")
-	k.require(slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512"}, c.KafkaSASL),
-		"KAFKA_SASL_MECHANISM must be PLAIN, SCRAM-SHA-256 or SCRAM-SHA-512")
-	k.require((c.KafkaSASL == "") == (c.KafkaUsername == ""), "KAFKA_USERNAME and KAFKA_SASL_MECHANISM go together")
+	c.RedisSecurity().check(k, "REDIS_TLS_CA", "REDIS_TLS_CERT", "REDIS_TLS_KEY")
+	k.require(!c.RedisSecurity().Enabled || strings.HasPrefix(string(c.RedisURL), "rediss://"), "REDIS_TLS_CA and REDIS_TLS_CERT want a rediss:// REDIS_URL")
 	k.require(c.WorkerPollers >= 0, "WORKER_POLLERS must not be negative")
 	k.require(c.WorkerTasks == 0 || c.WorkerTasks >= 2, "WORKER_TASKS must be at least 2, or 0")
 	k.require(c.WorkerCached >= 0, "WORKER_CACHED_ORDERS must not be negative")
-	k.require((c.TemporalTLSCert == "") == (c.TemporalTLSKey == ""), "TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY go together")
 	k.require(address(c.TemporalAddress), "TEMPORAL_ADDRESS must be host:port")
 	k.require(topic(c.TopicReservation), "KAFKA_TOPIC_ORDER_RESERVATIONS must be letters, digits, '.', '_' or '-', at most 245")
 	k.require(topic(c.TopicCreated), "KAFKA_TOPIC_ORDER_CREATED must be letters, digits, '.', '_' or '-', at most 245")
 	k.require(topic(c.TopicProgress), "KAFKA_TOPIC_ORDER_PROGRESS must be letters, digits, '.', '_' or '-', at most 245")
-	k.require(authorities(c.KafkaTLSCA), "KAFKA_TLS_CA must be a PEM file with certificates")
-	k.require(authorities(c.TemporalTLSCA), "TEMPORAL_TLS_CA must be a PEM file with certificates")
-	k.require(keyPair(c.TemporalTLSCert, c.TemporalTLSKey), "TEMPORAL_TLS_CERT and TEMPORAL_TLS_KEY must be PEM files of a certificate and its key")
+	c.KafkaSecurity().check(k, "KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY")
+	c.TemporalSecurity().check(k, "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_KEY_PATH")
+	c.checkKafkaLogin(k)
+}
+
+// checkKafkaLogin judges what each SASL mechanism needs, and that nothing is
+// given which it would pass over.
+func (c Config) checkKafkaLogin(k *checks) {
+	password := c.KafkaSASL == "PLAIN" || strings.HasPrefix(c.KafkaSASL, "SCRAM-SHA-")
+	bearer := c.KafkaSASL == "OAUTHBEARER"
+	k.require(slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"}, c.KafkaSASL),
+		"KAFKA_SASL_MECHANISM must be PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM")
+	k.require(password == (c.KafkaUsername != ""), "KAFKA_USERNAME goes with KAFKA_SASL_MECHANISM PLAIN or SCRAM-SHA-…")
+	k.require(password || c.KafkaPassword == "", "KAFKA_PASSWORD goes with KAFKA_SASL_MECHANISM PLAIN or SCRAM-SHA-…")
+	k.require(bearer == (c.KafkaToken != "" || c.KafkaTokenURL != ""), "KAFKA_TOKEN or KAFKA_OAUTH_TOKEN_URL goes with KAFKA_SASL_MECHANISM=OAUTHBEARER")
+	k.require(c.KafkaToken == "" || c.KafkaTokenURL == "", "KAFKA_TOKEN and KAFKA_OAUTH_TOKEN_URL exclude each other")
+	k.require(c.KafkaTokenURL == "" || httpURL(c.KafkaTokenURL) && secretly(c.KafkaTokenURL), "KAFKA_OAUTH_TOKEN_URL must be an https URL, or an http one on this machine")
+	k.require((c.KafkaTokenURL == "") == (c.KafkaClientID == ""), "KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_TOKEN_URL go together")
+	k.require(every(c.KafkaExtensions, extension.MatchString), "KAFKA_OAUTH_EXTENSIONS must be name=value, several separated by commas")
+	k.require(c.KafkaSASL != "AWS_MSK_IAM" || (c.AWSAccessKey == "") == (c.AWSSecretKey == ""), "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together")
+	k.require(c.KafkaSASL != "AWS_MSK_IAM" || c.KafkaSecurity().Enabled, "KAFKA_SASL_MECHANISM=AWS_MSK_IAM wants KAFKA_TLS=true")
 }
 
 func (c Config) checkPayment(k *checks) {
 	k.require(c.PaymentTimeout >= time.Second, "PAYMENT_TIMEOUT must be at least 1s")
 	if c.Role.Worker() {
 		k.require(c.PaymentSandbox || httpURL(c.PaymentURL), "PAYMENT_URL must be the http or https URL of the payment provider (or set PAYMENT_SANDBOX=true)")
-		k.require(authorities(c.PaymentTLSCA), "PAYMENT_TLS_CA must be a PEM file with certificates")
-		k.require(keyPair(c.PaymentTLSCert, c.PaymentTLSKey), "PAYMENT_TLS_CERT and PAYMENT_TLS_KEY must be PEM files of a certificate and its key")
+		c.PaymentSecurity().check(k, "PAYMENT_TLS_CA", "PAYMENT_TLS_CERT", "PAYMENT_TLS_KEY")
+		k.require(c.PaymentAPIKey == "" || secretly(c.PaymentURL), "PAYMENT_API_KEY is a secret: it wants an https PAYMENT_URL, or one on this machine")
 	}
 	k.require(!c.PaymentSandbox || c.PaymentURL == "", "PAYMENT_URL and PAYMENT_SANDBOX=true exclude each other")
 	k.require(c.PaymentConcurrency > 0, "PAYMENT_CONCURRENCY must be more than 0")
-	k.require((c.PaymentTLSCert == "") == (c.PaymentTLSKey == ""), "PAYMENT_TLS_CERT and PAYMENT_TLS_KEY go together")
 	if c.Role.API() || c.PaymentSandbox {
 		k.require(len(c.WebhookSecrets) > 0, "PAYMENT_WEBHOOK_SECRET is missing: whsec_ and the base64 of at least 24 random bytes")
 	}

@@ -13,6 +13,7 @@ import (
 
 	"order-service/batch"
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // Gate admits orders before they are written.
@@ -58,8 +59,9 @@ type Config struct {
 	Deadline time.Duration // longest wait in the queue, and longest wave (5 s)
 	Budget   time.Duration // a request that would wait longer is refused at once; 0: never
 
-	Meter Meter          // may be nil
-	Log   zerolog.Logger // of what goes wrong, at a bounded rate
+	Meter  Meter           // may be nil
+	Tracer *tracing.Tracer // may be nil
+	Log    zerolog.Logger  // of what goes wrong, at a bounded rate
 }
 
 // lookupBudget bounds how long a look-up of a key waits for its turn. It is worth
@@ -87,7 +89,7 @@ func New(cfg Config, gate Gate, store Orders) *Intake {
 	bounds.Budget = lookupBudget
 	i.lookups = batch.New(bounds, batch.Whole(store.Lookup))
 	bounds.Budget, bounds.Waited = cfg.Budget, cfg.Meter.IntakeWaited
-	i.waves = batch.New(bounds, (&waves{gate: gate, store: store, meter: cfg.Meter}).run)
+	i.waves = batch.New(bounds, (&waves{gate: gate, store: store, meter: cfg.Meter, tracer: cfg.Tracer}).run)
 	return i
 }
 
@@ -104,11 +106,12 @@ func (i *Intake) Refusal() error { return i.waves.Refusal() }
 
 // Accept holds stock for req and writes its order; the id it returns is that of
 // an order that exists. It answers within some Deadlines; a ctx that ends sooner
-// withdraws what no wave has taken. The codes are those of the gate, and
+// withdraws what no wave has taken, and the trace that ctx has is the order's. The codes are those of the gate, and
 // CodeIdempotencyMismatch, CodeValidation for an amount that overflows,
 // CodeOutcomeUnknown, CodeOverloaded and CodeUnavailable.
 func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, error) {
 	hold := order.HoldRequest{Request: req}
+	hold.Traceparent = tracing.Traceparent(ctx)
 	if err := i.gate.SoldOut(hold); err != nil {
 		return uuid.UUID{}, err
 	}

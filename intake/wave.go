@@ -8,6 +8,7 @@ import (
 	"order-service/batch"
 	"order-service/failpoint"
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // staleAfter is how long a request may have waited behind a wave that Redis
@@ -27,10 +28,11 @@ type placed struct {
 
 // waves runs waves through both stages.
 type waves struct {
-	gate  Gate
-	store Orders
-	meter Meter
-	mute  atomic.Pointer[time.Time] // when a wave was last left without an answer by the gate; nil after one that got it
+	gate   Gate
+	store  Orders
+	meter  Meter
+	tracer *tracing.Tracer
+	mute   atomic.Pointer[time.Time] // when a wave was last left without an answer by the gate; nil after one that got it
 }
 
 // run takes one wave through the gate and the commit.
@@ -74,7 +76,9 @@ func (w *waves) timely(calls []*call) []*call {
 // returns the rest, each with its order as it is to be written.
 func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Intent) {
 	begun := time.Now()
+	ctx, span := w.tracer.Batch(ctx, "gate.hold", len(calls), w.traced(calls))
 	results := w.gate.Hold(ctx, batch.Reqs(calls))
+	span.End()
 	now := time.Now()
 	admitted, intents, mute := calls[:0], make([]order.Intent, 0, len(calls)), true
 	for i, c := range calls {
@@ -110,7 +114,7 @@ func intent(r *order.HoldRequest, price order.Money, now time.Time) (order.Inten
 		Order: order.Order{
 			ID: r.OrderID, UserID: r.UserID, ProductID: r.ProductID, Quantity: r.Quantity,
 			UnitPrice: price.Amount, Amount: amount.Amount, Currency: amount.Currency,
-			Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now,
+			Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now, Traceparent: r.Traceparent,
 		},
 		Key: r.Key, Hash: r.Hash,
 	}, err
@@ -119,9 +123,25 @@ func intent(r *order.HoldRequest, price order.Money, now time.Time) (order.Inten
 // commit writes the admitted orders and answers their calls.
 func (w *waves) commit(ctx context.Context, admitted []*call, intents []order.Intent) {
 	begun := time.Now()
+	ctx, span := w.tracer.Batch(ctx, "orders.commit", len(admitted), w.traced(admitted))
 	results := w.store.Insert(ctx, intents)
+	span.End()
 	w.meter.IntakeBatch(len(intents), time.Since(begun))
 	for i, c := range admitted {
 		c.Answer(placed{hold: order.Held{OrderID: c.Req.OrderID}, stored: results[i].Value, lost: results[i].Err}, nil)
 	}
+}
+
+// traced are the traceparents of the calls that have one. The spans of a wave
+// say how long it took: what became of an order is in its own.
+func (w *waves) traced(calls []*call) (traceparents []string) {
+	if w.tracer == nil {
+		return nil
+	}
+	for _, c := range calls {
+		if c.Req.Traceparent != "" {
+			traceparents = append(traceparents, c.Req.Traceparent)
+		}
+	}
+	return traceparents
 }

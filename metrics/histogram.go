@@ -19,11 +19,14 @@ type histogram struct {
 	bounds []int64 // upper bounds, inclusive, ascending; there is one more bucket above the last
 	counts []atomic.Uint64
 	sum    atomic.Int64
+
+	examples []atomic.Pointer[prometheus.Exemplar] // the last of each bucket that was traced
 }
 
 func newHistogram(desc *prometheus.Desc, scale float64, bounds []int64, labels []string) *histogram {
 	return &histogram{
 		desc: desc, labels: slices.Clone(labels), scale: scale, bounds: bounds, counts: make([]atomic.Uint64, len(bounds)+1),
+		examples: make([]atomic.Pointer[prometheus.Exemplar], len(bounds)+1),
 	}
 }
 
@@ -31,6 +34,18 @@ func (h *histogram) observe(v int64) {
 	bucket, _ := slices.BinarySearch(h.bounds, v)
 	h.counts[bucket].Add(1)
 	h.sum.Add(v)
+}
+
+// exemplify notes the trace of something that was observed, "" for none: a
+// slow bucket then leads to one that was slow.
+func (h *histogram) exemplify(v int64, traceID string) {
+	if traceID == "" {
+		return
+	}
+	bucket, _ := slices.BinarySearch(h.bounds, v)
+	h.examples[bucket].Store(&prometheus.Exemplar{
+		Value: float64(v) / h.scale, Labels: prometheus.Labels{"trace_id": traceID}, Timestamp: time.Now(),
+	})
 }
 
 // read returns the count of each bucket.
@@ -52,7 +67,20 @@ func (h *histogram) export() prometheus.Metric {
 			buckets[float64(h.bounds[i])/h.scale] = count
 		}
 	}
-	return prometheus.MustNewConstHistogram(h.desc, count, float64(h.sum.Load())/h.scale, buckets, h.labels...)
+	metric := prometheus.MustNewConstHistogram(h.desc, count, float64(h.sum.Load())/h.scale, buckets, h.labels...)
+	if examples := h.exemplars(); len(examples) > 0 {
+		return prometheus.MustNewMetricWithExemplars(metric, examples...)
+	}
+	return metric
+}
+
+func (h *histogram) exemplars() (all []prometheus.Exemplar) {
+	for i := range h.examples {
+		if example := h.examples[i].Load(); example != nil {
+			all = append(all, *example)
+		}
+	}
+	return all
 }
 
 // histograms is a family of histograms with the same labels and buckets.

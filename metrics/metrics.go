@@ -47,6 +47,7 @@ func New(version string) *Metrics {
 func (m *Metrics) Handler() http.Handler {
 	return promhttp.HandlerFor(m.registry, promhttp.HandlerOpts{
 		ErrorHandling: promhttp.ContinueOnError, MaxRequestsInFlight: 3,
+		EnableOpenMetrics: true, // the format that has exemplars
 	})
 }
 

@@ -79,8 +79,8 @@ func TestConcurrentReportsAreAllCounted(t *testing.T) {
 		reporting.Go(func() {
 			for range each {
 				get(200+i, time.Millisecond)
-				m.Intake.Ordered("", time.Millisecond)
-				m.Intake.Ordered(order.CodeSoldOut, time.Millisecond)
+				m.Intake.Ordered("", time.Millisecond, "")
+				m.Intake.Ordered(order.CodeSoldOut, time.Millisecond, "")
 			}
 		})
 	}
@@ -104,9 +104,9 @@ func TestIntakeShowsStagesRefusalsAndGateResults(t *testing.T) {
 	m.Intake.Held(order.CodeSoldOut, false, time.Millisecond)
 	m.Intake.IntakeWaited(time.Millisecond)
 	m.Intake.IntakeBatch(3, 5*time.Millisecond)
-	m.Intake.Ordered("", 10*time.Millisecond)
-	m.Intake.Ordered(order.CodeSoldOut, time.Millisecond)
-	m.Intake.Ordered("made-up", time.Millisecond)
+	m.Intake.Ordered("", 10*time.Millisecond, "")
+	m.Intake.Ordered(order.CodeSoldOut, time.Millisecond, "")
+	m.Intake.Ordered("made-up", time.Millisecond, "")
 	m.Batches.Gate(4, time.Millisecond)
 	want(t, scrape(t, m),
 		`order_service_gate_results_total{code="held"} 1`,
@@ -129,9 +129,9 @@ func TestIntakeShowsStagesRefusalsAndGateResults(t *testing.T) {
 
 func TestSampleReadsWhatIsScraped(t *testing.T) {
 	m := New("test")
-	m.Intake.Ordered("", 700*time.Microsecond)
-	m.Intake.Ordered("", time.Minute)
-	m.Intake.Ordered(order.CodeOverloaded, time.Millisecond)
+	m.Intake.Ordered("", 700*time.Microsecond, "")
+	m.Intake.Ordered("", time.Minute, "")
+	m.Intake.Ordered(order.CodeOverloaded, time.Millisecond, "")
 	s := m.Intake.Sample()
 	if len(s.Accepted) != len(s.Bounds)+1 || s.Accepted[2] != 1 || s.Accepted[len(s.Bounds)] != 1 || s.Refused[order.CodeOverloaded] != 1 {
 		t.Errorf("%+v", s)
@@ -289,8 +289,8 @@ func TestReportsOfAnOrderAllocateNothing(t *testing.T) {
 		m.Intake.Held("", false, time.Millisecond)
 		m.Intake.IntakeWaited(time.Millisecond)
 		m.Intake.IntakeBatch(1, time.Millisecond)
-		m.Intake.Ordered("", time.Millisecond)
-		m.Intake.Ordered(order.CodeSoldOut, time.Millisecond)
+		m.Intake.Ordered("", time.Millisecond, "")
+		m.Intake.Ordered(order.CodeSoldOut, time.Millisecond, "")
 		m.Batches.Gate(1, time.Millisecond)
 		m.Bus.Told(order.Confirmed, time.Millisecond)
 		m.Bus.Tailed(time.Millisecond)
@@ -309,8 +309,26 @@ func BenchmarkReportsOfAnOrder(b *testing.B) {
 		for pb.Next() {
 			m.Intake.Held("", false, time.Millisecond)
 			m.Intake.IntakeWaited(time.Millisecond)
-			m.Intake.Ordered("", time.Millisecond)
+			m.Intake.Ordered("", time.Millisecond, "")
 			post(202, time.Millisecond)
 		}
 	})
+}
+
+func TestAScrapeLeadsFromAnIntakeToItsTrace(t *testing.T) {
+	m := New("test")
+	m.Intake.Ordered("", 17*time.Millisecond, "4bf92f3577b34da6a3ce929d0e0e4736")
+	m.Intake.Ordered("", time.Minute, "0af7651916cd43dd8448eb211c80319c")
+	r := httptest.NewRequest(http.MethodGet, "/metrics", nil)
+	r.Header.Set("Accept", "application/openmetrics-text; version=1.0.0")
+	w := httptest.NewRecorder()
+	m.Handler().ServeHTTP(w, r)
+	for _, line := range []string{
+		`order_service_intake_duration_seconds_bucket{stage="total",le="0.02"} 1 # {trace_id="4bf92f3577b34da6a3ce929d0e0e4736"} 0.017 `,
+		`order_service_intake_duration_seconds_bucket{stage="total",le="+Inf"} 2 # {trace_id="0af7651916cd43dd8448eb211c80319c"} 60.0 `,
+	} {
+		if !strings.Contains(w.Body.String(), line) {
+			t.Errorf("no line %s", line)
+		}
+	}
 }

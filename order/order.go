@@ -34,6 +34,10 @@ type Order struct {
 	ExpiresAt     time.Time // end of the payment window, once PAYMENT_PENDING
 	CreatedAt     time.Time
 	UpdatedAt     time.Time
+
+	// Traceparent is the W3C trace context under which the order was placed;
+	// empty unless it is traced. A workflow has its own, so histories do without.
+	Traceparent string `json:"-"`
 }
 
 // Total is the order's amount with its currency.
@@ -47,6 +51,8 @@ type Request struct {
 	Quantity  int
 	UnitPrice *int64 // the price the buyer saw, minor units; nil accepts the current one
 	Key       string // Idempotency-Key; empty when the request has none
+
+	Traceparent string // W3C trace context; empty unless the order is traced
 }
 
 // Hash identifies the body under an Idempotency-Key: equal requests have equal

@@ -75,14 +75,3 @@ func (p Product) Validate() error {
 // MaxStock is the largest stock of a product. It stays below 2^53, up to which
 // every JSON reader and Redis' Lua keep integers exact.
 const MaxStock = 1_000_000_000_000
-
-// Stock is one product's ledger as the gate needs it, after a move that
-// concerned one user. A newer Version replaces an older one.
-type Stock struct {
-	ProductID string
-	Version   int64
-	Available int64
-	UserID    string
-	UserUnits int64 // units the user has reserved or confirmed; meaningful only where there is a limit
-	Limited   bool  // the product has a per-user limit
-}

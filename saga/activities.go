@@ -122,7 +122,7 @@ func (a *activities) read(ctx context.Context, id uuid.UUID) (order.Order, error
 		err = a.publishBetween(ctx, id, 1, o.Seq+1)
 	}
 	if err != nil {
-		return order.Order{}, a.failed(err, id)
+		return order.Order{}, a.failed(ctx, err, id)
 	}
 	return o, nil
 }
@@ -183,7 +183,7 @@ func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change,
 		return moved{Refusal: code}, nil
 	}
 	if err != nil {
-		return moved{}, a.failed(err, id)
+		return moved{}, a.failed(ctx, err, id)
 	}
 	var settled sync.WaitGroup
 	if movesUnits(c.Event.Status) {
@@ -192,7 +192,7 @@ func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change,
 	err = a.Publisher.PublishProgress(ctx, c.Event)
 	settled.Wait()
 	if err != nil {
-		return moved{}, a.failed(err, id)
+		return moved{}, a.failed(ctx, err, id)
 	}
 	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, nil
 }
@@ -213,7 +213,7 @@ func (a *activities) settle(ctx context.Context, id uuid.UUID, st order.Stock) {
 			return
 		}
 	}
-	a.log.Warn().Err(err).Stringer("orderId", id).Msg("the gate was not settled; its sync will do it")
+	a.log.Warn().Ctx(ctx).Err(err).Stringer("orderId", id).Msg("the gate was not settled; its sync will do it")
 }
 
 // TryPayment asks the provider for a payment once and briefly, within the
@@ -224,7 +224,7 @@ func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, 
 	case err == nil:
 		return initiated{PaymentID: id, Link: link}, nil
 	case order.Permanent(err):
-		return a.unavailable(err, o.ID, 1), nil
+		return a.unavailable(ctx, err, o.ID, 1), nil
 	}
 	return initiated{}, nil
 }
@@ -239,13 +239,13 @@ func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initia
 	info := activity.GetInfo(ctx)
 	tired := info.Attempt >= initiateAttempts && info.StartedTime.Sub(info.ScheduledTime) >= a.patience
 	if order.Permanent(err) || tired {
-		return a.unavailable(err, o.ID, info.Attempt), nil
+		return a.unavailable(ctx, err, o.ID, info.Attempt), nil
 	}
-	return initiated{}, a.failed(err, o.ID)
+	return initiated{}, a.failed(ctx, err, o.ID)
 }
 
-func (a *activities) unavailable(err error, id uuid.UUID, attempt int32) initiated {
-	a.log.Error().Err(err).Stringer("orderId", id).Int32("attempt", attempt).Msg("no payment could be initiated")
+func (a *activities) unavailable(ctx context.Context, err error, id uuid.UUID, attempt int32) initiated {
+	a.log.Error().Ctx(ctx).Err(err).Stringer("orderId", id).Int32("attempt", attempt).Msg("no payment could be initiated")
 	return initiated{Unavailable: true}
 }
 
@@ -262,7 +262,7 @@ func (a *activities) ClaimRefund(ctx context.Context, p order.Payment) (bool, er
 func (a *activities) RefundPayment(ctx context.Context, r Refund) error {
 	err := a.Provider.Refund(ctx, r.Payment, r.Reason)
 	if err != nil {
-		a.log.Error().Err(err).Str("paymentId", r.Payment.ID).Stringer("orderId", r.Payment.OrderID).Msg("refund failed; will be repeated")
+		a.log.Error().Ctx(ctx).Err(err).Str("paymentId", r.Payment.ID).Stringer("orderId", r.Payment.OrderID).Msg("refund failed; will be repeated")
 	}
 	return err
 }
@@ -276,14 +276,14 @@ func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
 func (a *activities) movePayment(ctx context.Context, p order.Payment, from []order.PaymentState, to order.PaymentState) (bool, error) {
 	ok, err := a.Payments.MovePayment(ctx, p.ID, from, to)
 	if err != nil {
-		return false, a.failed(err, p.OrderID)
+		return false, a.failed(ctx, err, p.OrderID)
 	}
 	return ok, nil
 }
 
 // failed logs err, since Temporal retries local activities in silence, and
 // returns it for Temporal.
-func (a *activities) failed(err error, id uuid.UUID) error {
-	a.log.Warn().Err(err).Stringer("orderId", id).Bool("permanent", order.Permanent(err)).Msg("saga step failed")
+func (a *activities) failed(ctx context.Context, err error, id uuid.UUID) error {
+	a.log.Warn().Ctx(ctx).Err(err).Stringer("orderId", id).Bool("permanent", order.Permanent(err)).Msg("saga step failed")
 	return retryable(err)
 }

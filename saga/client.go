@@ -17,11 +17,20 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // rpcTimeout bounds one request to Temporal including the SDK's own retries,
 // so that an outage is reported while the caller still waits for the answer.
 const rpcTimeout = 5 * time.Second
+
+// A line that has fallen silent is given up keepAliveTimeout after something was
+// sent over it; one on which nothing is, is asked after keepAliveTime, and servers
+// do not like to be asked more often.
+const (
+	keepAliveTime    = 10 * time.Second
+	keepAliveTimeout = 5 * time.Second
+)
 
 // Config says which Temporal to use and how long a buyer has to pay.
 type Config struct {
@@ -29,10 +38,14 @@ type Config struct {
 	Namespace      string
 	TaskQueue      string
 	TLS            *tls.Config // nil: plain TCP
-	APIKey         string      // sent with every request when set; wants TLS
 	PaymentTimeout time.Duration
-	Meter          Meter // may be nil
+	Meter          Meter           // may be nil
+	Tracer         *tracing.Tracer // may be nil
 	Log            zerolog.Logger
+
+	// APIKey is asked for the key that is sent with a request, which wants TLS.
+	// Nil sends none.
+	APIKey func() (string, error)
 }
 
 // Client starts, signals and cancels workflows. Its errors are order.Errors:
@@ -56,17 +69,21 @@ func Dial(cfg Config) (*Client, error) {
 		HostPort:  cfg.Address,
 		Namespace: cfg.Namespace,
 		Logger:    logger{cfg.Log},
+		// The workers that share the client trace by them, too.
+		Interceptors: traced(cfg.Tracer),
 		ConnectionOptions: client.ConnectionOptions{
 			TLS: cfg.TLS,
 			// A request is a few hundred bytes: compressing it costs more than it saves.
-			GrpcCompression: &client.GrpcCompressionNone{},
+			GrpcCompression:  &client.GrpcCompressionNone{},
+			KeepAliveTime:    keepAliveTime,
+			KeepAliveTimeout: keepAliveTimeout,
 		},
 	}
 	if cfg.Meter != nil {
 		opts.MetricsHandler = sdkMeter{meter: cfg.Meter}
 	}
-	if cfg.APIKey != "" {
-		opts.Credentials = client.NewAPIKeyStaticCredentials(cfg.APIKey)
+	if cfg.APIKey != nil {
+		opts.Credentials = client.NewAPIKeyDynamicCredentials(func(context.Context) (string, error) { return cfg.APIKey() })
 	}
 	t, err := client.NewLazyClient(opts)
 	if err != nil {
@@ -137,7 +154,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 func (c *Client) Restart(ctx context.Context, o order.Order) error {
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	return c.start(ctx, opts, OrderWorkflow, c.input(o.ID))
+	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.input(o.ID))
 }
 
 // Running reports whether a saga drives the order now. One that has ended,

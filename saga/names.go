@@ -58,6 +58,8 @@ func refundOf(p order.Payment) Refund {
 // or still runs is not started again: it is the same one.
 const reuse = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE_FAILED_ONLY
 
-func orderWorkflowID(id uuid.UUID) string { return "order-" + id.String() }
+const orderWorkflowPrefix = "order-"
+
+func orderWorkflowID(id uuid.UUID) string { return orderWorkflowPrefix + id.String() }
 
 func refundWorkflowID(paymentID string) string { return "refund-" + paymentID }

@@ -13,9 +13,11 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"go.opentelemetry.io/otel/trace"
 	"golang.org/x/sync/semaphore"
 
 	"order-service/order"
+	"order-service/tracing"
 )
 
 // maxAnswer bounds what is read of a provider's answer, in bytes.
@@ -23,10 +25,13 @@ const maxAnswer = 64 << 10
 
 // ProviderConfig says where the payment provider is and how it is spoken to.
 type ProviderConfig struct {
-	URL         string      // absolute, http or https
-	Concurrency int         // calls at a time; below 1 it is 1
-	APIKey      string      // sent as bearer token where it is set; wants https
-	TLS         *tls.Config // nil: the system's authorities and no certificate
+	URL         string          // absolute, http or https
+	Concurrency int             // calls at a time; below 1 it is 1
+	TLS         *tls.Config     // nil: the system's authorities and no certificate
+	Tracer      *tracing.Tracer // may be nil
+
+	// APIKey is asked for the bearer token that is sent with a call. Nil sends none.
+	APIKey func() (string, error)
 }
 
 // HTTPProvider is the payment provider at PAYMENT_URL. Its errors carry
@@ -34,9 +39,10 @@ type ProviderConfig struct {
 // may pass.
 type HTTPProvider struct {
 	base   *url.URL
-	key    string
+	key    func() (string, error) // nil is none
 	client *http.Client
 	turns  *semaphore.Weighted // one for each call at a time
+	tracer *tracing.Tracer
 	brisk  brisk
 }
 
@@ -52,6 +58,7 @@ func NewHTTPProvider(cfg ProviderConfig) (*HTTPProvider, error) {
 	calls := max(cfg.Concurrency, 1)
 	return &HTTPProvider{
 		base: u, key: cfg.APIKey, client: newHTTPClient(calls, cfg.TLS), turns: semaphore.NewWeighted(int64(calls)),
+		tracer: cfg.Tracer,
 	}, nil
 }
 
@@ -167,7 +174,9 @@ func (a initiateAnswer) validate() error {
 }
 
 // post sends body as JSON and decodes the answer into answer unless it is nil.
-func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer any) error {
+func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer any) (err error) {
+	ctx, span := p.tracer.Start(ctx, "POST "+path, trace.WithSpanKind(trace.SpanKindClient))
+	defer func() { endSpan(span, err) }()
 	sent, err := json.Marshal(body)
 	if err != nil {
 		return err
@@ -179,8 +188,11 @@ func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer 
 	req.Header.Set("Content-Type", "application/json")
 	req.Header.Set("Accept", "application/json")
 	req.Header.Set("Idempotency-Key", key)
-	if p.key != "" {
-		req.Header.Set("Authorization", "Bearer "+p.key)
+	if traceparent := p.tracer.Header(ctx); traceparent != "" {
+		req.Header.Set("traceparent", traceparent)
+	}
+	if err := p.authorize(req); err != nil {
+		return err
 	}
 	resp, err := p.client.Do(req)
 	if err != nil {
@@ -195,6 +207,17 @@ func (p *HTTPProvider) post(ctx context.Context, path, key string, body, answer 
 		return err
 	}
 	return json.Unmarshal(got, answer)
+}
+
+func (p *HTTPProvider) authorize(req *http.Request) error {
+	if p.key == nil {
+		return nil
+	}
+	key, err := p.key()
+	if err == nil {
+		req.Header.Set("Authorization", "Bearer "+key)
+	}
+	return err
 }
 
 // checkStatus tells answers that may be different next time from refusals:

@@ -31,7 +31,7 @@ func newProvider(t *testing.T, status int, answer string) *provider {
 	server := httptest.NewServer(p)
 	t.Cleanup(server.Close)
 	var err error
-	if p.HTTPProvider, err = NewHTTPProvider(ProviderConfig{URL: server.URL + "/api/", Concurrency: 4, APIKey: "sk_test"}); err != nil {
+	if p.HTTPProvider, err = NewHTTPProvider(ProviderConfig{URL: server.URL + "/api/", Concurrency: 4, APIKey: func() (string, error) { return "sk_test", nil }}); err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(p.Close)

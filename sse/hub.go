@@ -120,20 +120,21 @@ func (h *Hub) remove(s *Stream) {
 
 // Publish hands e to everyone who waits for it. It never waits for a client.
 // Events of one order must be published in the order of their seq; repeated
-// ones are not sent again.
-func (h *Hub) Publish(e order.ProgressEvent) {
+// ones are not sent again. It returns how many streams are about e.
+func (h *Hub) Publish(e order.ProgressEvent) (streams int) {
 	h.shard(orderTopic(e.OrderID)).notify(e)
 	if h.streams.Load() == 0 {
-		return
+		return 0
 	}
 	encoded, err := encode(e)
 	if err != nil {
 		h.cfg.Log.Error().Err(err).Msg("progress event not sent")
-		return
+		return 0
 	}
 	for _, t := range []topic{orderTopic(e.OrderID), userTopic(e.UserID)} {
-		h.shard(t).publish(t, encoded)
+		streams += h.shard(t).publish(t, encoded)
 	}
+	return streams
 }
 
 // Reset tells the hub that events may have been lost: every stream sends a

@@ -49,18 +49,19 @@ func (s *shard) remove(st *Stream) {
 	s.streams[st.topic] = rest
 }
 
-// publish offers e to every stream of t.
-func (s *shard) publish(t topic, e event) {
+// publish offers e to every stream of t and returns how many there are.
+func (s *shard) publish(t topic, e event) int {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	streams := s.streams[t]
 	if len(streams) == 0 {
-		return
+		return 0
 	}
 	f := e.frame(t)
 	for _, st := range streams {
 		st.offer(f)
 	}
+	return len(streams)
 }
 
 // each calls f for every stream under the shard's lock; f must not wait.

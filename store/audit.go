@@ -26,7 +26,7 @@ func (s *Store) Audit(ctx context.Context, grace, paymentTimeout time.Duration) 
 	args := auditArgs(grace, paymentTimeout)
 	var a order.Audit
 	ctx = within(ctx, auditTimeout)
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) (err error) {
+	err := s.transact(ctx, snapshot, func(tx pgx.Tx) (err error) {
 		if a.Findings, err = runChecks(ctx, tx, violations(), args); err != nil {
 			return err
 		}

@@ -8,7 +8,7 @@
 // [Store.Reserve], [Store.RequestPayment], [Store.Confirm] and [Store.Finish]
 // are the only writers of a status. All four pass through one code path: a
 // group of moves is read and locked (group.go), decided in memory by plain Go
-// (ledger.go), and written set by set, in one transaction.
+// (decide.go, ledger.go), and written set by set (save.go), in one transaction.
 //
 // # Lock order
 //
@@ -37,8 +37,9 @@
 //   - A connection that does not answer, or says that its server was demoted,
 //     condemns the others: the pools are emptied at once, for they would be found
 //     dead one after the other.
-//   - Sessions keep state (prepared statements, the leader's advisory lock), so
-//     a pooler in front of Postgres must be in session mode.
+//   - Through a pooler a session is anybody's after each transaction (pooler.go):
+//     nothing is prepared or set in it, and what must keep its session, which
+//     migrations and the leader's lock do, goes another way (Config.Direct).
 //   - Timestamps are kept to the millisecond, so that a row and the events made
 //     from it show the same time.
 package store

@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
@@ -18,6 +19,16 @@ const (
 func (s *Store) EachPool(do func(name string, pool *pgxpool.Pool)) {
 	do("pool", s.pool)
 	do("intake", s.intake)
+}
+
+// SharedIdleLimit is what a transaction brings along where sessions are a
+// pooler's.
+func (s *Store) SharedIdleLimit(ctx context.Context) (limit string, err error) {
+	through := Store{pool: s.pool, shared: true}
+	err = through.transact(ctx, snapshot, func(tx pgx.Tx) error {
+		return tx.QueryRow(ctx, `SELECT current_setting('idle_in_transaction_session_timeout')`).Scan(&limit)
+	})
+	return limit, err
 }
 
 // Degrade has the connection that the pool uses next take no writes any more.

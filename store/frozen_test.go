@@ -3,6 +3,7 @@ package store_test
 import (
 	"context"
 	"errors"
+	"net/url"
 	"strings"
 	"sync"
 	"testing"
@@ -12,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
 
+	"order-service/linetest"
 	"order-service/order"
 	"order-service/store"
 	"order-service/store/storetest"
@@ -21,12 +23,22 @@ import (
 // for a connection, for a statement, and a little for a busy machine.
 const silence = 13 * time.Second
 
+// newLine is a line to Postgres, and databaseURL by way of it.
+func newLine(t *testing.T, databaseURL string) (*linetest.Line, string) {
+	t.Helper()
+	u, err := url.Parse(databaseURL)
+	must(t, err)
+	line := linetest.New(t, u.Host)
+	u.Host = line.Address
+	return line, u.String()
+}
+
 func TestEveryQueryEndsWhenTheLineFallsSilentAndNewConnectionsAreUsedAfterIt(t *testing.T) {
 	shop := newShop(t)
 	product := shop.put(t, 10, 1)
-	line := newLine(t, shop.url)
-	s := storetest.Open(t, line.url)
-	line.freeze()
+	line, url := newLine(t, shop.url)
+	s := storetest.Open(t, url)
+	line.Freeze()
 
 	var asked sync.WaitGroup
 	for name, ask := range queries(s, product.ID) {
@@ -42,11 +54,11 @@ func TestEveryQueryEndsWhenTheLineFallsSilentAndNewConnectionsAreUsedAfterIt(t *
 		})
 	}
 	if !within(asked.Wait, 2*silence) {
-		line.renew()
+		line.Renew()
 		t.Fatal("some of them hang")
 	}
 
-	line.renew()
+	line.Renew()
 	begun := time.Now()
 	for name, ask := range queries(s, product.ID) {
 		for err := ask(context.Background()); err != nil; err = ask(context.Background()) {
@@ -87,8 +99,8 @@ func within(wait func(), d time.Duration) bool {
 
 func TestALeaderWhoseLineFallsSilentEndsAndAnotherFollows(t *testing.T) {
 	shop := newShop(t)
-	line := newLine(t, shop.url)
-	s := storetest.Open(t, line.url)
+	line, url := newLine(t, shop.url)
+	s := storetest.Open(t, url)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	first, second := newTerm(), newTerm()
@@ -96,7 +108,7 @@ func TestALeaderWhoseLineFallsSilentEndsAndAnotherFollows(t *testing.T) {
 	first.await(t, first.begun, silence, "nobody leads")
 	go func() { ended <- shop.Lead(ctx, "gate", second.run) }()
 
-	line.freeze()
+	line.Freeze()
 	first.await(t, first.lost, silence, "the first leader does not notice")
 	second.await(t, second.begun, 2*silence, "nobody follows")
 
@@ -139,8 +151,8 @@ func TestRowsLockedByAHostThatFellSilentAreFreeSoon(t *testing.T) {
 	shop := newShop(t)
 	product := shop.put(t, 10, 0)
 	one, other := shop.place(t, "one", product.ID, 1), shop.place(t, "other", product.ID, 1)
-	line := newLine(t, shop.url)
-	s := storetest.Open(t, line.url)
+	line, url := newLine(t, shop.url)
+	s := storetest.Open(t, url)
 	shop.exec(t, `
 		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
@@ -153,7 +165,7 @@ func TestRowsLockedByAHostThatFellSilentAreFreeSoon(t *testing.T) {
 	eventually(t, "the product is locked", func() bool {
 		return shop.count(t, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%UPDATE orders o SET%'`) > 0
 	})
-	line.freeze()
+	line.Freeze()
 	begun := time.Now()
 	for _, err := shop.Reserve(t.Context(), other); err != nil; _, err = shop.Reserve(t.Context(), other) {
 		if time.Since(begun) > 25*time.Second {
@@ -182,6 +194,14 @@ func TestEverySessionIsBoundedUnlessTheURLSaysOtherwise(t *testing.T) {
 			}
 		}
 	})
+}
+
+func TestATransactionThroughAPoolerBringsItsLimitAlong(t *testing.T) {
+	limit, err := newShop(t).SharedIdleLimit(t.Context())
+	must(t, err)
+	if limit != "10s" {
+		t.Errorf("idle_in_transaction_session_timeout is %s, want 10s", limit)
+	}
 }
 
 func TestADemotedServersConnectionsAreNotUsedAgain(t *testing.T) {

@@ -13,8 +13,6 @@ import (
 // gateChunkSize bounds the users or holds of one GateChunk.
 const gateChunkSize = 1000
 
-var snapshot = pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}
-
 // GateSnapshot yields what the gate needs to be rebuilt, as of one instant:
 // first the product, then the units of its users where it has a limit, then the
 // holds of its PENDING orders. It stops at yield's first error and returns it.
@@ -26,7 +24,7 @@ func (s *Store) GateSnapshot(ctx context.Context, productID string, yield func(o
 		return refused
 	}
 	ctx = within(ctx, snapshotTimeout)
-	err := pgx.BeginTxFunc(ctx, s.pool, snapshot, func(tx pgx.Tx) error {
+	err := s.transact(ctx, snapshot, func(tx pgx.Tx) error {
 		return gateChunks(ctx, tx, productID, give)
 	})
 	if refused != nil {

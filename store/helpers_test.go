@@ -191,6 +191,13 @@ func (s *shop) advance(t tb, id uuid.UUID, to order.Status) {
 func (s *shop) at(t tb, productID string, status order.Status) uuid.UUID {
 	t.Helper()
 	id := s.place(t, "user-"+newID().String(), productID, 1)
+	s.bring(t, id, status)
+	return id
+}
+
+// bring takes a new order to status.
+func (s *shop) bring(t tb, id uuid.UUID, status order.Status) {
+	t.Helper()
 	var err error
 	switch status {
 	case order.Failed:
@@ -201,7 +208,6 @@ func (s *shop) at(t tb, productID string, status order.Status) uuid.UUID {
 		s.advance(t, id, status)
 	}
 	must(t, err)
-	return id
 }
 
 func (s *shop) exec(t tb, sql string, args ...any) {

@@ -11,6 +11,7 @@ import (
 	"order-service/batch"
 	"order-service/failpoint"
 	"order-service/order"
+	"order-service/retry"
 )
 
 // IntakeConfig says what becomes of the orders that an Intake has written.
@@ -76,7 +77,7 @@ func (i *Intake) insert(ctx context.Context, intents []order.Intent) ([]batch.Re
 		case unknown == nil && !passing(err):
 			return nil, dbError("insert orders", err)
 		}
-		if !sleep(ctx, pause) {
+		if !retry.Sleep(ctx, pause) {
 			return nil, giveUp(unknown, err)
 		}
 	}
@@ -87,18 +88,6 @@ func giveUp(unknown, last error) error {
 		return unavailable(unknown)
 	}
 	return dbError("insert orders", last)
-}
-
-// sleep waits for d, or reports false when ctx ends first.
-func sleep(ctx context.Context, d time.Duration) bool {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return true
-	case <-ctx.Done():
-		return false
-	}
 }
 
 // commit makes one attempt. Its error is ErrOutcomeUnknown unless the batch was

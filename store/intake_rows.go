@@ -31,6 +31,7 @@ type orderRows struct {
 	quantities, prices, amounts     []int64
 	hashes                          [][]byte
 	created                         []time.Time
+	traces                          []string // nil where no order is traced, as nearly always
 }
 
 func newOrderRows(batch []order.Intent) *orderRows {
@@ -78,18 +79,24 @@ func (r *orderRows) add(in *order.Intent) {
 	r.keys = append(r.keys, in.Key)
 	r.hashes = append(r.hashes, in.Hash)
 	r.created = append(r.created, in.CreatedAt)
+	if in.Traceparent != "" {
+		if r.traces == nil {
+			r.traces = make([]string, len(r.order))
+		}
+		r.traces[len(r.ids)-1] = in.Traceparent
+	}
 }
 
 // rowsOf is how the columns of an orderRows become rows of orders. They are
 // inserted in the order in which unnest yields them.
 const rowsOf = `
 	INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency,
-		idempotency_key, request_hash, created_at, updated_at)
+		idempotency_key, request_hash, created_at, updated_at, traceparent)
 	SELECT order_id, user_id, product_id, quantity, unit_price, amount, currency,
-		nullif(key, ''), CASE WHEN key <> '' THEN hash END, created_at, created_at
+		nullif(key, ''), CASE WHEN key <> '' THEN hash END, created_at, created_at, nullif(traceparent, '')
 	FROM unnest($1::uuid[], $2::text[], $3::text[], $4::bigint[], $5::bigint[], $6::bigint[], $7::text[],
-		$8::text[], $9::bytea[], $10::timestamptz[])
-		AS r (order_id, user_id, product_id, quantity, unit_price, amount, currency, key, hash, created_at)`
+		$8::text[], $9::bytea[], $10::timestamptz[], $11::text[])
+		AS r (order_id, user_id, product_id, quantity, unit_price, amount, currency, key, hash, created_at, traceparent)`
 
 // insert writes the rows that are not there yet and one outbox row with their
 // ids, in one statement. It returns the outbox row's id and the places in the
@@ -100,7 +107,7 @@ const rowsOf = `
 func (r *orderRows) insert(ctx context.Context, conn *pgxpool.Conn, lease time.Duration) (box int64, written []int, err error) {
 	err = conn.QueryRow(ctx, `
 		WITH inserted AS (`+rowsOf+`)
-		INSERT INTO outbox (order_ids, claimed_until) VALUES ($1, now() + $11::interval) RETURNING id`,
+		INSERT INTO outbox (order_ids, claimed_until) VALUES ($1, now() + $12::interval) RETURNING id`,
 		r.values(lease)...).Scan(&box)
 	if taken(err) {
 		return r.insertMissing(ctx, conn, lease)
@@ -114,7 +121,7 @@ func (r *orderRows) insertMissing(ctx context.Context, conn *pgxpool.Conn, lease
 	err = conn.QueryRow(ctx, `
 		WITH inserted AS (`+rowsOf+` ON CONFLICT DO NOTHING RETURNING order_id)
 		INSERT INTO outbox (order_ids, claimed_until)
-		SELECT array_agg(order_id), now() + $11::interval FROM inserted HAVING count(*) > 0
+		SELECT array_agg(order_id), now() + $12::interval FROM inserted HAVING count(*) > 0
 		RETURNING id, order_ids`, r.values(lease)...).Scan(&box, &ids)
 	if errors.Is(err, pgx.ErrNoRows) { // all were there
 		return 0, nil, nil
@@ -126,7 +133,7 @@ func (r *orderRows) insertMissing(ctx context.Context, conn *pgxpool.Conn, lease
 }
 
 func (r *orderRows) values(lease time.Duration) []any {
-	return []any{r.ids, r.users, r.products, r.quantities, r.prices, r.amounts, r.currency, r.keys, r.hashes, r.created, lease}
+	return []any{r.ids, r.users, r.products, r.quantities, r.prices, r.amounts, r.currency, r.keys, r.hashes, r.created, r.traces, lease}
 }
 
 // accepted is the outbox row box as the relay gets it.

@@ -8,6 +8,8 @@ import (
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
+
+	"order-service/retry"
 )
 
 // leadPause is how long a follower waits before it asks again for the lock,
@@ -34,7 +36,7 @@ func (s *Store) Lead(ctx context.Context, name string, run func(ctx context.Cont
 		if err := s.leadOnce(ctx, name, run); err != nil && ctx.Err() == nil {
 			s.log.Warn().Err(err).Str("lock", name).Msg("leadership ended")
 		}
-		if !sleep(ctx, leadPause) {
+		if !retry.Sleep(ctx, leadPause) {
 			return ctx.Err()
 		}
 	}
@@ -42,10 +44,11 @@ func (s *Store) Lead(ctx context.Context, name string, run func(ctx context.Cont
 
 // leadOnce connects, waits for the lock and runs run once.
 func (s *Store) leadOnce(ctx context.Context, name string, run func(context.Context) error) error {
-	conn, err := pgx.ConnectConfig(ctx, s.pool.Config().ConnConfig)
+	lent, err := s.sessions.Acquire(ctx)
 	if err != nil {
 		return fmt.Errorf("store: lead: %w", err)
 	}
+	conn := lent.Hijack()
 	defer release(ctx, conn)
 	if err := setUp(bounded(settings{"idle_session_timeout": milliseconds(idleLeader)}))(ctx, conn); err != nil {
 		return fmt.Errorf("store: lead: %w", err)
@@ -81,7 +84,7 @@ func awaitLock(ctx context.Context, conn *pgx.Conn, name string) error {
 		if err != nil || locked {
 			return err
 		}
-		if !sleep(ctx, leadPause) {
+		if !retry.Sleep(ctx, leadPause) {
 			return ctx.Err()
 		}
 	}

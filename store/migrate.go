@@ -26,7 +26,12 @@ const (
 // schema is left alone.
 func (s *Store) Migrate(ctx context.Context) error {
 	ctx = within(ctx, migrateTimeout)
-	db := stdlib.OpenDBFromPool(s.pool)
+	if s.shared {
+		if err := s.requireSamePlace(ctx); err != nil {
+			return err
+		}
+	}
+	db := stdlib.OpenDBFromPool(s.sessions)
 	defer db.Close()
 	files, err := fs.Sub(migrations, "migrations")
 	if err != nil {
@@ -51,7 +56,7 @@ func (s *Store) Migrate(ctx context.Context) error {
 // database, and schemas of one database migrate independently.
 func (s *Store) migrationLock(ctx context.Context) (lock.SessionLocker, error) {
 	var schema string
-	if err := s.pool.QueryRow(ctx, "SELECT coalesce(current_schema(), '')").Scan(&schema); err != nil {
+	if err := s.sessions.QueryRow(ctx, "SELECT coalesce(current_schema(), '')").Scan(&schema); err != nil {
 		return nil, dbError("migrate", err)
 	}
 	id := fnv.New64a()

@@ -69,7 +69,7 @@ func (s *Store) Finish(ctx context.Context, id uuid.UUID, to order.Status, reaso
 func (s *Store) move(ctx context.Context, moves []move) ([]batch.Result[order.Change], error) {
 	results := make([]batch.Result[order.Change], len(moves))
 	var g *group
-	err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) (err error) {
+	err := s.transact(ctx, readCommitted, func(tx pgx.Tx) (err error) {
 		if g, err = lockGroup(ctx, tx, moves); err != nil {
 			return err
 		}

@@ -15,13 +15,13 @@ import (
 
 // orderColumns is what scanOrder reads, of the table orders under the name o.
 const orderColumns = `o.order_id, o.user_id, o.product_id, o.quantity, o.unit_price, o.amount, o.currency,
-	o.status, o.seq, o.payment_id, o.payment_url, o.failure_reason, o.expires_at, o.created_at, o.updated_at`
+	o.status, o.seq, o.payment_id, o.payment_url, o.failure_reason, o.expires_at, o.created_at, o.updated_at, o.traceparent`
 
 func orderFields(o *order.Order) []any {
 	return []any{
 		&o.ID, &o.UserID, &o.ProductID, &o.Quantity, &o.UnitPrice, &o.Amount, &o.Currency,
 		&o.Status, &o.Seq, &o.PaymentID, &o.PaymentURL, &o.FailureReason,
-		(*zeronull.Timestamptz)(&o.ExpiresAt), &o.CreatedAt, &o.UpdatedAt,
+		(*zeronull.Timestamptz)(&o.ExpiresAt), &o.CreatedAt, &o.UpdatedAt, (*zeronull.Text)(&o.Traceparent),
 	}
 }
 

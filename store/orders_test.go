@@ -10,27 +10,6 @@ import (
 	"order-service/order"
 )
 
-func TestListPagesThroughAUsersOrdersNewestFirst(t *testing.T) {
-	s := newShop(t)
-	p := s.put(t, 10, 0)
-	var ids []uuid.UUID
-	for range 5 {
-		ids = append(ids, s.place(t, "alice", p.ID, 1))
-	}
-	s.place(t, "bob", p.ID, 1)
-	s.advance(t, ids[1], order.InventoryReserved)
-
-	first, err := s.List(t.Context(), "alice", "", uuid.Nil, 3)
-	must(t, err)
-	wantOrders(t, first, ids[4], ids[3], ids[2])
-	rest, err := s.List(t.Context(), "alice", "", first[2].ID, 3)
-	must(t, err)
-	wantOrders(t, rest, ids[1], ids[0])
-	reserved, err := s.List(t.Context(), "alice", order.InventoryReserved, uuid.Nil, 10)
-	must(t, err)
-	wantOrders(t, reserved, ids[1])
-}
-
 func TestRecentOrdersAreTheOpenOnesAndThoseChangedSince(t *testing.T) {
 	s := newShop(t)
 	p := s.put(t, 10, 0)
@@ -65,14 +44,6 @@ func TestReadsThatShareAStatementEachGetTheirOrder(t *testing.T) {
 		})
 	}
 	reading.Wait()
-}
-
-func TestAnUnknownOrderIsNotFound(t *testing.T) {
-	s := newShop(t)
-	_, err := s.Order(t.Context(), newID())
-	wantCode(t, err, order.CodeOrderNotFound)
-	_, err = s.History(t.Context(), newID(), 0)
-	wantCode(t, err, order.CodeOrderNotFound)
 }
 
 func wantOrders(t *testing.T, got []order.Order, want ...uuid.UUID) {

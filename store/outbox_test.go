@@ -62,3 +62,34 @@ func TestConcurrentClaimsShareTheOutboxWithoutOverlap(t *testing.T) {
 		t.Errorf("%d rows claimed, want 20", len(seen))
 	}
 }
+
+// The trace of an order is in its own row, so whoever publishes it finds it, also
+// where others of its batch have none or were there before.
+func TestASweeperFindsTheTraceOfAnOrder(t *testing.T) {
+	s := newShop(t)
+	const traceparent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01"
+	intents := []order.Intent{intent("user", "lamp", "key"), intent("user", "lamp", ""), intent("user", "lamp", "")}
+	intents[1].Traceparent = traceparent
+	writer := s.NewIntake(store.IntakeConfig{})
+	for _, batch := range [][]order.Intent{intents[:1], intents} { // the second time one is there already
+		for _, r := range writer.Insert(t.Context(), batch) {
+			must(t, r.Err)
+		}
+	}
+	batches, err := s.ClaimOutbox(t.Context(), 10, time.Hour)
+	must(t, err)
+	if len(batches) != 2 || len(batches[1].Orders) != 2 {
+		t.Fatalf("claimed %v", batches)
+	}
+	for i, o := range batches[1].Orders {
+		want := intents[1+i]
+		if o.ID != want.ID || o.Traceparent != want.Traceparent {
+			t.Errorf("order %s has trace %q, want %q of %s", o.ID, o.Traceparent, want.Traceparent, want.ID)
+		}
+	}
+	stored, err := s.Order(t.Context(), intents[1].ID)
+	must(t, err)
+	if stored.Traceparent != traceparent {
+		t.Errorf("read with trace %q", stored.Traceparent)
+	}
+}

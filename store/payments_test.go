@@ -29,35 +29,6 @@ func TestAPaymentIsAppliedToItsOwnOrderOnce(t *testing.T) {
 	}
 }
 
-func TestThePaymentRecordedFirstWins(t *testing.T) {
-	s := newShop(t)
-	id, other := s.place(t, "user", "lamp", 1), s.place(t, "user", "lamp", 1)
-	received := order.Payment{ID: "pay", OrderID: id, Money: order.Money{Amount: 1999, Currency: "EUR"}, State: order.PaymentReceived}
-	first, err := s.RecordPayment(t.Context(), received)
-	must(t, err)
-	if first.ReceivedAt.IsZero() {
-		t.Error("the payment has no time")
-	}
-	for _, state := range []order.PaymentState{order.PaymentRefused, order.PaymentMismatch, order.PaymentReceived} {
-		later := received
-		later.State, later.Money.Amount = state, 1
-		if again, err := s.RecordPayment(t.Context(), later); err != nil || again != first {
-			t.Errorf("%s: got %+v, %v, want %+v", state, again, err, first)
-		}
-	}
-	received.OrderID = other
-	_, err = s.RecordPayment(t.Context(), received)
-	wantCode(t, err, order.CodeConflict)
-	received.ID, received.OrderID = "other", newID()
-	_, err = s.RecordPayment(t.Context(), received)
-	wantCode(t, err, order.CodeOrderNotFound)
-	received.State = order.PaymentApplied
-	_, err = s.RecordPayment(t.Context(), received)
-	wantCode(t, err, order.CodeValidation)
-	_, err = s.Payment(t.Context(), "unknown")
-	wantCode(t, err, order.CodeNotFound)
-}
-
 func TestMoneyThatArrivesAfterADeclineIsReceived(t *testing.T) {
 	s := newShop(t)
 	id, other := s.place(t, "user", "lamp", 1), s.place(t, "user", "lamp", 1)

@@ -30,6 +30,10 @@ func scanProduct(row pgx.CollectableRow) (p order.Product, err error) {
 // shown: one product must not hide the others.
 type saleTime time.Time
 
+// pgx finds a scanner by what it can do: one that could do less would fail with
+// the first row.
+var _ pgtype.TimestamptzScanner = (*saleTime)(nil)
+
 // ScanTimestamptz implements pgtype.TimestamptzScanner.
 func (t *saleTime) ScanTimestamptz(v pgtype.Timestamptz) error {
 	const farAway = 1 << 48 // seconds from 1970, either way
@@ -60,7 +64,7 @@ func (s *Store) PutProduct(ctx context.Context, p order.Product, allowed func(no
 	if err := p.Validate(); err != nil {
 		return order.Product{}, err
 	}
-	err = pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+	err = s.transact(ctx, readCommitted, func(tx pgx.Tx) error {
 		stored, err = putProduct(ctx, tx, p, allowed)
 		return err
 	})

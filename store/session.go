@@ -48,8 +48,31 @@ func seconds(d time.Duration) string { return strconv.Itoa(int(d.Seconds())) }
 
 func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseconds(), 10) }
 
-// setUp makes every timestamptz arrive in UTC, as order.Order promises, instead
-// of the process' local zone, and gives the session its settings.
+// refresh has a new connection use what is secret as it is now: the certificates
+// and the password file that url names, and the password that is asked for.
+func refresh(url string, password func() (string, error)) func(context.Context, *pgx.ConnConfig) error {
+	return func(_ context.Context, conf *pgx.ConnConfig) error {
+		now, err := pgx.ParseConfig(url)
+		if err != nil {
+			return err
+		}
+		conf.Password, conf.TLSConfig, conf.Fallbacks = now.Password, now.TLSConfig, now.Fallbacks
+		if password != nil {
+			conf.Password, err = password()
+		}
+		return err
+	}
+}
+
+// readUTC makes every timestamptz arrive in UTC, as order.Order promises, instead
+// of the process' local zone.
+func readUTC(conn *pgx.Conn) {
+	conn.TypeMap().RegisterType(&pgtype.Type{
+		Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
+	})
+}
+
+// setUp gives a session its settings, and reads its times in UTC.
 //
 // They are no startup parameters, for a pooler refuses those that it does not
 // know. Older servers lack some, and what the URL or an ALTER ROLE or DATABASE
@@ -61,9 +84,7 @@ func setUp(s settings) func(context.Context, *pgx.Conn) error {
 		values[i] = s[name]
 	}
 	return func(ctx context.Context, conn *pgx.Conn) error {
-		conn.TypeMap().RegisterType(&pgtype.Type{
-			Name: "timestamptz", OID: pgtype.TimestamptzOID, Codec: &pgtype.TimestamptzCodec{ScanLocation: time.UTC},
-		})
+		readUTC(conn)
 		_, err := conn.Exec(within(ctx, connectTimeout), `
 			SELECT set_config(name, value, false)
 			FROM pg_settings JOIN unnest($1::text[], $2::text[]) AS wanted (name, value) USING (name)
@@ -72,17 +93,22 @@ func setUp(s settings) func(context.Context, *pgx.Conn) error {
 	}
 }
 
+// targetAttrs is by which a URL says itself what its server must be.
+const targetAttrs = "target_session_attrs"
+
 // requireWrites has connections refused by a server that takes no writes, such
 // as a primary that was demoted and answers all the same. A URL that names its
-// target_session_attrs decides by itself. The result is false where it also wants
-// servers that take none.
-func requireWrites(url string, conf *pgx.ConnConfig) bool {
-	const attrs = "target_session_attrs"
-	if strings.Contains(url, attrs) {
-		return strings.Contains(url, attrs+"=read-write") || strings.Contains(url, attrs+"=primary")
+// target_session_attrs decides by itself.
+func requireWrites(url string, conf *pgx.ConnConfig) {
+	if !strings.Contains(url, targetAttrs) {
+		conf.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
 	}
-	conf.ValidateConnect = pgconn.ValidateConnectTargetSessionAttrsReadWrite
-	return true
+}
+
+// wantsWrites reports false of a URL that also wants servers that take none.
+func wantsWrites(url string) bool {
+	return !strings.Contains(url, targetAttrs) ||
+		strings.Contains(url, targetAttrs+"=read-write") || strings.Contains(url, targetAttrs+"=primary")
 }
 
 // readOnly asks the server whether it takes writes.

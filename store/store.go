@@ -2,12 +2,9 @@ package store
 
 import (
 	"context"
-	"fmt"
-	"strings"
 	"time"
 
 	"github.com/google/uuid"
-	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/jackc/pgx/v5/pgxpool"
 	"github.com/rs/zerolog"
@@ -19,9 +16,14 @@ import (
 // Config says where Postgres is and how much of it to use.
 type Config struct {
 	URL      string // libpq URL; a search_path in its options is honoured
+	Direct   string // libpq URL past the pooler that URL leads to; empty is URL
 	MaxConns int32  // connections in the pool; 0 takes the URL's pool_max_conns, else 20
 	Meter    Meter  // may be nil
 	Log      zerolog.Logger
+
+	// Password is asked for the password of each new connection, which may be
+	// another each time. Nil takes the URL's.
+	Password func() (string, error)
 }
 
 // Limits of one group of moves. Two movers keep the database busy while one of
@@ -47,6 +49,7 @@ const (
 const (
 	defaultConns = 20
 	intakeConns  = 4
+	sessionConns = 2 // a migration's, until it ends; the leader takes its own out of the pool
 )
 
 // connectTimeout is for a URL that has no connect_timeout.
@@ -55,14 +58,16 @@ const connectTimeout = 5 * time.Second
 // Store is a pool of connections and the batchers that move and read orders. Its
 // methods may be called concurrently.
 type Store struct {
-	pool   *pgxpool.Pool
-	intake *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
-	guard  *guard        // of both, and of the leader's connection
-	writes bool          // the server must take writes, unless the URL says that it need not
-	moves  *batch.Batcher[move, order.Change]
-	reads  *batch.Batcher[uuid.UUID, order.Order]
-	meter  Meter
-	log    zerolog.Logger
+	pool     *pgxpool.Pool
+	intake   *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
+	sessions *pgxpool.Pool // for what a session must keep, past any pooler; connects when it is used
+	shared   bool          // pool and intake lead through a pooler
+	guard    *guard        // of all pools, and of the leader's connection
+	writes   bool          // the server must take writes, unless the URL says that it need not
+	moves    *batch.Batcher[move, order.Change]
+	reads    *batch.Batcher[uuid.UUID, order.Order]
+	meter    Meter
+	log      zerolog.Logger
 }
 
 // Open connects to Postgres and pings it; it does not migrate. It returns an
@@ -88,52 +93,6 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) openPools(ctx context.Context, cfg Config) error {
-	conf, err := s.poolConfig(cfg)
-	if err != nil {
-		return err
-	}
-	if s.pool, err = pgxpool.NewWithConfig(ctx, conf); err != nil {
-		return fmt.Errorf("store: %w", err)
-	}
-	if s.intake, err = pgxpool.NewWithConfig(ctx, intakeConfig(conf)); err != nil {
-		s.pool.Close()
-		return fmt.Errorf("store: %w", err)
-	}
-	s.guard.watch(s.pool)
-	s.guard.watch(s.intake)
-	return nil
-}
-
-func (s *Store) poolConfig(cfg Config) (*pgxpool.Config, error) {
-	conf, err := pgxpool.ParseConfig(cfg.URL)
-	if err != nil {
-		return nil, fmt.Errorf("store: DATABASE_URL: %w", err)
-	}
-	switch {
-	case cfg.MaxConns > 0:
-		conf.MaxConns = cfg.MaxConns
-	case !strings.Contains(cfg.URL, "pool_max_conns"):
-		conf.MaxConns = defaultConns
-	}
-	s.connConfig(cfg.URL, conf.ConnConfig)
-	conf.ShouldPing = s.guard.shouldPing
-	// Planned for the tables as they are: a plan kept from when the sale began,
-	// and the tables were empty, would scan them whole a minute later.
-	conf.AfterConnect = setUp(bounded(settings{"plan_cache_mode": "force_custom_plan"}))
-	return conf, nil
-}
-
-// connConfig bounds what a connection may do, whoever opens it.
-func (s *Store) connConfig(url string, conf *pgx.ConnConfig) {
-	if conf.ConnectTimeout == 0 {
-		conf.ConnectTimeout = connectTimeout
-	}
-	conf.DialFunc, conf.Config.AfterConnect = dialer(conf.ConnectTimeout), ready
-	conf.Tracer = s.guard
-	s.writes = requireWrites(url, conf)
-}
-
 // Ping returns an Error with CodeUnavailable when Postgres does not answer, or
 // has become read-only: new connections are then made, to who is primary now.
 func (s *Store) Ping(ctx context.Context) error {
@@ -151,9 +110,4 @@ func (s *Store) Close() {
 	_ = s.moves.Stop(context.Background()) // a group ends by its own deadline
 	_ = s.reads.Stop(context.Background())
 	s.closePools()
-}
-
-func (s *Store) closePools() {
-	s.intake.Close()
-	s.pool.Close()
 }

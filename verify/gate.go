@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"order-service/order"
+	"order-service/retry"
 )
 
 const (
@@ -31,7 +32,8 @@ func gateDisagreements(ctx context.Context, deps Deps, products []order.Product,
 	deadline := time.Now().Add(settle)
 	suspects, err := compareAll(ctx, deps, products, nil)
 	for err == nil && len(suspects) > 0 && time.Now().Before(deadline) {
-		if err = pause(ctx); err != nil {
+		if !retry.Sleep(ctx, gatePause) {
+			err = context.Cause(ctx)
 			break
 		}
 		if products, err = deps.Audit.Products(ctx); err != nil {
@@ -120,15 +122,4 @@ func judge(suspects map[string]suspect, now time.Time) (d disagreements) {
 		d.findings = append(d.findings, f)
 	}
 	return d
-}
-
-func pause(ctx context.Context) error {
-	timer := time.NewTimer(gatePause)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return context.Cause(ctx)
-	}
 }

@@ -1,4 +1,4 @@
-package api
+package board
 
 import (
 	"math"
@@ -7,39 +7,39 @@ import (
 	"order-service/order"
 )
 
-// boardWindow is how far back rates and quantiles look.
-const boardWindow = 5 * time.Second
+// window is how far back rates and quantiles look.
+const window = 5 * time.Second
 
-// boardSample is what the process had counted at one moment.
-type boardSample struct {
-	ProcessFigures
+// sample is what the process had counted at one moment.
+type sample struct {
+	Counts
 	at time.Time
 }
 
-// boardRates turns counts since the process began into rates of the last few
+// rates turns counts since the process began into rates of the last few
 // seconds. It remembers the samples of one window.
-type boardRates struct{ samples []boardSample }
+type rates struct{ samples []sample }
 
 // intake adds a sample and returns what has changed over the window: nothing
 // is known before there are two samples, and no quantile without an order.
-func (r *boardRates) intake(now boardSample) boardIntake {
-	for len(r.samples) > 0 && now.at.Sub(r.samples[0].at) > boardWindow+boardEvery/2 {
+func (r *rates) intake(now sample) intake {
+	for len(r.samples) > 0 && now.at.Sub(r.samples[0].at) > window+every/2 {
 		r.samples = r.samples[1:]
 	}
 	r.samples = append(r.samples, now)
 	first := r.samples[0]
 	seconds := now.at.Sub(first.at).Seconds()
 	if seconds <= 0 {
-		return boardIntake{}
+		return intake{}
 	}
 	accepted, total := since(now.Accepted, first.Accepted)
-	intake := boardIntake{
+	shown := intake{
 		PerSecond: new(rounded(float64(total) / seconds)), RefusedPerSecond: refusedPerSecond(now, first, seconds),
 	}
 	if total > 0 {
-		intake.P50MS, intake.P99MS = new(quantile(0.5, now.Bounds, accepted, total)), new(quantile(0.99, now.Bounds, accepted, total))
+		shown.P50MS, shown.P99MS = new(quantile(0.5, now.Bounds, accepted, total)), new(quantile(0.99, now.Bounds, accepted, total))
 	}
-	return intake
+	return shown
 }
 
 // since subtracts what was counted before.
@@ -55,14 +55,14 @@ func since(now, before []uint64) (counts []uint64, total uint64) {
 // refusedPerSecond names every code that has occurred since the process began,
 // so that lines do not vanish from a chart, and the two of which every sale has
 // some.
-func refusedPerSecond(now, before boardSample, seconds float64) map[order.Code]float64 {
-	rates := map[order.Code]float64{order.CodeSoldOut: 0, order.CodeOverloaded: 0}
+func refusedPerSecond(now, before sample, seconds float64) map[order.Code]float64 {
+	perSecond := map[order.Code]float64{order.CodeSoldOut: 0, order.CodeOverloaded: 0}
 	for code, count := range now.Refused {
 		if count > 0 {
-			rates[code] = rounded(float64(count-before.Refused[code]) / seconds)
+			perSecond[code] = rounded(float64(count-before.Refused[code]) / seconds)
 		}
 	}
-	return rates
+	return perSecond
 }
 
 // quantile estimates a quantile in milliseconds from a histogram, as

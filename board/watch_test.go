@@ -1,4 +1,4 @@
-package api
+package board
 
 import (
 	"context"
@@ -13,16 +13,16 @@ import (
 	"order-service/order"
 )
 
-func pointNow(context.Context) boardPoint { return boardPoint{At: order.Time{Time: time.Now()}} }
+func pointNow(context.Context) point { return point{At: order.Time{Time: time.Now()}} }
 
 // pipe serves a watcher over an in-memory connection, whose other end reads
 // nothing by itself.
-func pipe(b *board, expires time.Time) (client net.Conn, ended chan struct{}) {
+func pipe(b *Board, expires time.Time) (client net.Conn, ended chan struct{}) {
 	client, conn := net.Pipe()
 	ended = make(chan struct{})
 	go func() {
 		defer close(ended)
-		b.serve(conn, expires)
+		b.Serve(conn, expires)
 	}()
 	return client, ended
 }
@@ -30,11 +30,11 @@ func pipe(b *board, expires time.Time) (client net.Conn, ended chan struct{}) {
 func TestWatcherThatDoesNotReadIsCutOff(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard(pointNow, zerolog.Nop())
-		defer b.close()
+		defer b.Close()
 		_, ended := pipe(b, time.Now().Add(time.Hour))
 		begun := time.Now()
 		<-ended
-		if took := time.Since(begun); took > 2*boardWriteTimeout {
+		if took := time.Since(begun); took > 2*writeTimeout {
 			t.Errorf("after %v", took)
 		}
 	})
@@ -43,19 +43,19 @@ func TestWatcherThatDoesNotReadIsCutOff(t *testing.T) {
 func TestHistoryIsBoundedAndForgetsWhatIsOld(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b := newBoard(pointNow, zerolog.Nop())
-		defer b.close()
-		for range boardHistory + 50 {
+		defer b.Close()
+		for range maxPoints + 50 {
 			b.publish(pointNow(t.Context()))
-			time.Sleep(boardEvery)
+			time.Sleep(every)
 		}
-		if n := strings.Count(string(b.opening(time.Now())), `"at"`); n != boardHistory {
+		if n := strings.Count(string(b.past.opening(time.Now())), `"at"`); n != maxPoints {
 			t.Errorf("%d points", n)
 		}
-		time.Sleep(boardHistory * boardEvery / 2)
-		if n := strings.Count(string(b.opening(time.Now())), `"at"`); n != boardHistory/2 {
+		time.Sleep(maxPoints * every / 2)
+		if n := strings.Count(string(b.past.opening(time.Now())), `"at"`); n != maxPoints/2 {
 			t.Errorf("%d points after a pause", n)
 		}
-		if strings.Contains(string(b.opening(time.Now())), "event: board") {
+		if strings.Contains(string(b.past.opening(time.Now())), "event: board") {
 			t.Error("an old point is shown as the present one")
 		}
 	})
@@ -76,11 +76,11 @@ func TestBoardThatWasIdleGathersAgain(t *testing.T) {
 			<-ended
 			time.Sleep(time.Minute)
 		}
-		if len(b.points) < 9 || len(b.points) > 15 {
-			t.Errorf("%d points in three short visits", len(b.points))
+		if len(b.past.points) < 9 || len(b.past.points) > 15 {
+			t.Errorf("%d points in three short visits", len(b.past.points))
 		}
-		b.close()
-		b.close()
+		b.Close()
+		b.Close()
 		if _, ended := pipe(b, time.Now().Add(time.Hour)); ended != nil {
 			<-ended // at once
 		}

@@ -2,15 +2,6 @@ package order
 
 import "github.com/google/uuid"
 
-// Change is what one move of an order did: the event to publish, the stock to
-// settle in the gate, and the order as it is now. A repeated move returns the
-// first one's event.
-type Change struct {
-	Event ProgressEvent
-	Stock Stock
-	Order Order
-}
-
 // HoldRequest asks the gate to hold units for an order that is about to be
 // written.
 type HoldRequest struct {

@@ -1,4 +1,4 @@
-package api
+package board
 
 import (
 	"fmt"
@@ -8,33 +8,33 @@ import (
 	"order-service/order"
 )
 
-// boardLevel is how much is wrong.
-type boardLevel string
+// level is how much is wrong.
+type level string
 
 const (
-	levelOK       boardLevel = "ok"
-	levelWarning  boardLevel = "warning"
-	levelCritical boardLevel = "critical"
+	levelOK       level = "ok"
+	levelWarning  level = "warning"
+	levelCritical level = "critical"
 )
 
-// boardHealth is the verdict, with what led to it for whoever is on call, the
-// worst first.
-type boardHealth struct {
-	Level   boardLevel `json:"level"`
-	Reasons []string   `json:"reasons"`
+// health is the verdict, with what led to it for whoever is on call, the worst
+// first.
+type health struct {
+	Level   level    `json:"level"`
+	Reasons []string `json:"reasons"`
 }
 
-// boardRule judges one figure: above warning it is a warning, above critical it
-// is critical; where there is no critical it never is.
-type boardRule struct {
-	figure            func(boardFigures) float64
+// rule judges one figure: above warning it is a warning, above critical it is
+// critical; where there is no critical it never is.
+type rule struct {
+	figure            func(figures) float64
 	warning, critical float64
 	says              func(float64) string
 }
 
-// boardRules is all that the board's health is decided by, besides backends
-// that do not answer or are too slow to be read. Ages are in seconds.
-var boardRules = []boardRule{
+// rules is all that the board's health is decided by, besides backends that do
+// not answer or are too slow to be read. Ages are in seconds.
+var rules = []rule{
 	{oldestPending, 30, 120, age("An order has been PENDING for %v: sagas are not started, or do not run.")},
 	{outboxAge, 10, 60, age("Accepted orders have waited in the outbox for %v: they are not published to Kafka.")},
 	{intakeP99, 100, 500, number("One order in a hundred takes longer than %.0f ms to be accepted.")},
@@ -44,13 +44,13 @@ var boardRules = []boardRule{
 	{mismatched, 0, 0, number("%.0f payments of the last day do not match their orders and need a person.")},
 }
 
-func oldestPending(f boardFigures) float64 { return f.seen().OldestPending.Seconds() }
-func outboxAge(f boardFigures) float64     { return f.seen().OutboxAge.Seconds() }
-func refunding(f boardFigures) float64     { return f.seen().RefundingFor.Seconds() }
-func mismatched(f boardFigures) float64    { return float64(f.seen().Payments[order.PaymentMismatch]) }
-func overloaded(f boardFigures) float64    { return f.intake.RefusedPerSecond[order.CodeOverloaded] }
+func oldestPending(f figures) float64 { return f.seen().OldestPending.Seconds() }
+func outboxAge(f figures) float64     { return f.seen().OutboxAge.Seconds() }
+func refunding(f figures) float64     { return f.seen().RefundingFor.Seconds() }
+func mismatched(f figures) float64    { return float64(f.seen().Payments[order.PaymentMismatch]) }
+func overloaded(f figures) float64    { return f.intake.RefusedPerSecond[order.CodeOverloaded] }
 
-func intakeP99(f boardFigures) float64 {
+func intakeP99(f figures) float64 {
 	if f.intake.P99MS == nil {
 		return 0
 	}
@@ -58,7 +58,7 @@ func intakeP99(f boardFigures) float64 {
 }
 
 // growingLag is 0 for a lag that is being worked off.
-func growingLag(f boardFigures) float64 {
+func growingLag(f figures) float64 {
 	if f.lag == nil || f.behind <= 0 {
 		return 0
 	}
@@ -66,7 +66,7 @@ func growingLag(f boardFigures) float64 {
 }
 
 // seen is the overview, empty where there is none.
-func (f boardFigures) seen() order.Overview {
+func (f figures) seen() order.Overview {
 	if f.overview == nil {
 		return order.Overview{}
 	}
@@ -84,7 +84,7 @@ func age(format string) func(float64) string {
 }
 
 // judge applies the rules.
-func judge(f boardFigures) boardHealth {
+func judge(f figures) health {
 	var critical, warning []string
 	for _, check := range f.away {
 		if check.Required {
@@ -94,7 +94,7 @@ func judge(f boardFigures) boardHealth {
 		}
 	}
 	warning = append(warning, f.unread()...)
-	for _, rule := range boardRules {
+	for _, rule := range rules {
 		switch v := rule.figure(f); {
 		case rule.critical > 0 && v > rule.critical:
 			critical = append(critical, rule.says(v))
@@ -102,7 +102,7 @@ func judge(f boardFigures) boardHealth {
 			warning = append(warning, rule.says(v))
 		}
 	}
-	health := boardHealth{levelOK, append(append([]string{}, critical...), warning...)}
+	health := health{levelOK, append(append([]string{}, critical...), warning...)}
 	switch {
 	case len(critical) > 0:
 		health.Level = levelCritical
@@ -114,7 +114,7 @@ func judge(f boardFigures) boardHealth {
 
 // unread says which figures are missing although their backend passed its
 // check: it is too busy to be watched.
-func (f boardFigures) unread() (reasons []string) {
+func (f figures) unread() (reasons []string) {
 	away := func(name string) bool {
 		return slices.ContainsFunc(f.away, func(c Check) bool { return c.Name == name })
 	}
