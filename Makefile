@@ -9,7 +9,7 @@ STACK := bin/devstack
 WAITING := -parallel 3
 
 .DEFAULT_GOAL := help
-.PHONY: help build run demo docs screenshots test test-unit test-e2e test-real test-deploy test-ha test-bare soak bench bench-compare bench-curves \
+.PHONY: help build run demo docs screenshots test test-unit test-e2e test-real test-deploy test-contract test-ha test-bare soak bench bench-compare bench-curves \
 	bench-saga bench-tools rootfs lint audit fuzz clean
 
 help: ## list the targets
@@ -43,8 +43,11 @@ test-real: setup-test-real build ## as test-e2e, on Apache Kafka, redis-server, 
 test-deploy: build ## the chart, the alerts, their runbooks and the dashboards, by Helm's and Prometheus' own code
 	cd deploy/test && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./... && go test -count=1 ./...
 
-test-ha: setup-test build ## Postgres and Redis failing over in mid-sale, and masters that answer and refuse to write
-	cd devstack && ../$(STACK) -- go test -count=1 -timeout 20m $(WAITING) -run '^TestHA' ./e2e/
+test-contract: setup-run build ## schemathesis, with every check, over what openapi.yaml promises (needs Python 3.11)
+	$(STACK) -- devstack/contract/run
+
+test-ha: setup-test-real build ## Postgres, Redis and Kafka failing over in mid-sale, and masters that answer and refuse to write
+	cd devstack && ../$(STACK) --kafka=apache -- go test -count=1 -timeout 20m $(WAITING) -run '^TestHA' ./e2e/
 
 test-bare: ## make demo and make test as a newcomer finds them: a bare Debian in a chroot, as root
 	@scripts/bare

@@ -8,48 +8,22 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"order-service/devstack/measure"
 )
 
-// Exit codes.
-const (
-	exitOK     = 0
-	exitFailed = 1 // something broke: an order was lost, an answer was not expected
-	exitUsage  = 2
-)
+func main() { tool().Main() }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
+func tool() measure.Tool[options] {
+	return measure.Tool[options]{Name: "compare", Usage: usage, Parse: parse, Work: work}
 }
 
-// run is the whole program; it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, err := parse(args)
-	if errors.Is(err, errHelp) {
-		fmt.Fprint(stdout, usage)
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "compare:", err)
-		return exitUsage
-	}
-	work := compare
+func work(ctx context.Context, opts options, stdout, stderr io.Writer) error {
 	if opts.Curves {
-		work = drawCurves
+		return drawCurves(ctx, opts, stdout, stderr)
 	}
-	if err := work(ctx, opts, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "compare:", err)
-		return exitFailed
-	}
-	return exitOK
+	return compare(ctx, opts, stdout, stderr)
 }
 
 // compare measures and prints what it found, also where something broke.
@@ -68,5 +42,5 @@ func compare(ctx context.Context, opts options, stdout, stderr io.Writer) (err e
 		err = f.audit(ctx)
 	}
 	found.print(stdout)
-	return errors.Join(err, found.write(opts.JSON))
+	return errors.Join(err, measure.WriteJSON(opts.JSON, found))
 }

@@ -4,12 +4,12 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"order-service/devstack/measure"
 )
 
 const usage = `compare measures order-service beside others on the same machine and backends.
@@ -57,8 +57,6 @@ Exit status: 1 when something broke, such as an order that was accepted and has
 no row; 2 for wrong options.
 `
 
-var errHelp = errors.New("help was asked for")
-
 type options struct {
 	Slices      int           `json:"slices"`
 	Slice       time.Duration `json:"slice"`
@@ -80,14 +78,13 @@ func parse(args []string) (options, error) {
 		o.Curves, o.Slices, args = true, 3, args[1:]
 	}
 	set := flag.NewFlagSet("compare", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	set.IntVar(&o.Slices, "slices", o.Slices, "")
 	set.DurationVar(&o.Slice, "slice", 3*time.Second, "")
 	set.DurationVar(&o.Duration, "duration", 0, "")
 	set.DurationVar(&o.Warmup, "warmup", 2*time.Second, "")
 	set.IntVar(&o.Connections, "connections", 256, "")
 	set.IntVar(&o.Buyers, "buyers", 10_000, "")
-	set.StringVar(&o.Bin, "bin", besides(), "")
+	set.StringVar(&o.Bin, "bin", measure.Beside(), "")
 	set.StringVar(&o.Out, "out", filepath.Join("docs", "images"), "")
 	set.IntVar(&o.Rows, "rows", 1_000_000, "")
 	set.StringVar(&o.JSON, "json", "", "")
@@ -95,15 +92,8 @@ func parse(args []string) (options, error) {
 		o.Only = strings.Split(list, ",")
 		return nil
 	})
-	err := set.Parse(args)
-	if errors.Is(err, flag.ErrHelp) {
-		return o, errHelp
-	}
-	if err != nil {
+	if err := measure.ParseFlags(set, args); err != nil {
 		return o, err
-	}
-	if set.NArg() > 0 {
-		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
 	return o, o.check()
 }
@@ -118,13 +108,4 @@ func (o options) check() error {
 		return errors.New("slices, their length, connections and buyers are at least one")
 	}
 	return nil
-}
-
-// besides is the folder of this binary.
-func besides() string {
-	file, err := os.Executable()
-	if err != nil {
-		return "bin"
-	}
-	return filepath.Dir(file)
 }

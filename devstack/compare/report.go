@@ -1,10 +1,8 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
-	"os"
 
 	"order-service/devstack/measure"
 )
@@ -15,18 +13,6 @@ type findings struct {
 	Settings Settings        `json:"settings"`
 	Options  options         `json:"options"`
 	Slices   []slice         `json:"slices"`
-}
-
-// write puts the findings into a file, where one is named.
-func (f findings) write(file string) error {
-	if file == "" {
-		return nil
-	}
-	data, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(data, '\n'), 0o644)
 }
 
 // print writes the findings as Markdown.

@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"order-service/devstack/measure"
 )
 
 // build compiles the servers that are compared into a folder of the test's.
@@ -27,10 +29,10 @@ func TestComparisonTellsOfEveryoneAndLosesNothing(t *testing.T) {
 	bin := build(t)
 	file := filepath.Join(bin, "findings.json")
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{
+	code := tool().Run(t.Context(), []string{
 		"--bin", bin, "--slices=2", "--slice=200ms", "--warmup=100ms", "--connections=16", "--buyers=100", "--json", file,
 	}, &stdout, &stderr)
-	if code != exitOK {
+	if code != measure.ExitOK {
 		t.Fatalf("exit status %d\n%s\n%s", code, &stderr, &stdout)
 	}
 	data, err := os.ReadFile(file)

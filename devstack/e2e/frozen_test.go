@@ -85,14 +85,14 @@ func (f silence) test(t *testing.T) {
 	time.Sleep(2 * crowdEvery)
 
 	began := time.Now()
-	line.freeze()
+	line.Freeze()
 	expectAlive(t, silenceLasts, api, worker)
 	f.expectOneLeader(api, worker)
 	ended := time.Now()
 	if f.thaws {
-		line.thaw()
+		line.Thaw()
 	} else {
-		line.renew()
+		line.Renew()
 	}
 	if f.refuses { // else buyers may all be waiting for orders that they have
 		s.expectAcceptedSince(ended)
@@ -182,12 +182,12 @@ func (f silence) shop(t *testing.T) (s *shop, l *line, env map[string]string) {
 	switch f.backend {
 	case "kafka":
 		l = newBrokerBehind(t)
-		return newShop(t, "KAFKA_BOOTSTRAP", l.address, "INTAKE_BUDGET", "100ms"), l, nil
+		return newShop(t, "KAFKA_BOOTSTRAP", l.Address, "INTAKE_BUDGET", "100ms"), l, nil
 	case "provider":
 		l = newLine(t, "") // before the shop, which brings the provider
 		s = newShop(t, "INTAKE_BUDGET", "100ms")
-		l.backend = hostOf(t, s.provider.url)
-		return s, l, map[string]string{"PAYMENT_URL": "http://" + l.address}
+		l.Backend = hostOf(t, s.provider.url)
+		return s, l, map[string]string{"PAYMENT_URL": "http://" + l.Address}
 	}
 	name := map[string]string{"postgres": "DATABASE_URL", "redis": "REDIS_URL", "temporal": "TEMPORAL_ADDRESS"}[f.backend]
 	host := os.Getenv(name)
@@ -196,7 +196,7 @@ func (f silence) shop(t *testing.T) (s *shop, l *line, env map[string]string) {
 	}
 	l = newLine(t, host)
 	s = newShop(t, "INTAKE_BUDGET", "100ms")
-	return s, l, map[string]string{name: strings.Replace(s.env[name], host, l.address, 1)}
+	return s, l, map[string]string{name: strings.Replace(s.env[name], host, l.Address, 1)}
 }
 
 func hostOf(t *testing.T, rawURL string) string {
@@ -223,7 +223,7 @@ func TestServiceEndsInTimeWhilePostgresIsSilent(t *testing.T) {
 	b, productID := s.anyone(), s.product(5)
 	id := b.buy(productID, 1)
 	b.await(id, order.PaymentPending)
-	line.freeze()
+	line.Freeze()
 	time.Sleep(7 * time.Second) // the leader has noticed
 	svc.stop()
 	s.start("all")

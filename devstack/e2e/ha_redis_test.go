@@ -20,11 +20,12 @@ import (
 	"order-service/devstack/redis"
 )
 
-// newRedis is a redis-server of a test's own.
-func newRedis(t *testing.T) (*redis.Server, *goredis.Client) {
+// newRedis is a redis-server of a test's own, with more arguments.
+func newRedis(t *testing.T, arguments ...string) (*redis.Server, *goredis.Client) {
 	t.Helper()
 	server, err := redis.Start(t.Context(), redis.Config{
 		Port: func() (int, error) { return freePort(t), nil }, Dir: t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
+		Arguments: arguments,
 	})
 	if err != nil {
 		t.Fatal(err)

@@ -79,7 +79,8 @@ func (s *shop) reader(topics ...string) *kgo.Client {
 // kafka is a client that ends with the test at the latest.
 func (s *shop) kafka(opts ...kgo.Opt) *kgo.Client {
 	s.t.Helper()
-	client, err := kgo.NewClient(append(opts, kgo.SeedBrokers(strings.Split(s.env["KAFKA_BOOTSTRAP"], ",")...))...)
+	opts = slices.Concat(s.login, opts, []kgo.Opt{kgo.SeedBrokers(strings.Split(s.env["KAFKA_BOOTSTRAP"], ",")...)})
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		s.t.Fatal(err)
 	}

@@ -32,7 +32,7 @@ func newBrokerBehind(t *testing.T) *line {
 	t.Helper()
 	port := freePort(t)
 	l := newLine(t, loopback(port))
-	newBrokerAt(t, port, l.address)
+	newBrokerAt(t, port, l.Address)
 	return l
 }
 

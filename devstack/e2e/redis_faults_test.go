@@ -20,7 +20,7 @@ func lineToRedis(t *testing.T) (*shop, *line) {
 	}
 	redis := newLine(t, u.Host) // before the shop, whose services need it to the end
 	s := newShop(t)
-	s.env["REDIS_URL"] = strings.Replace(s.env["REDIS_URL"], u.Host, redis.address, 1)
+	s.env["REDIS_URL"] = strings.Replace(s.env["REDIS_URL"], u.Host, redis.Address, 1)
 	return s, redis
 }
 
@@ -29,10 +29,10 @@ func TestSaleGoesOnAfterRedisWasDown(t *testing.T) {
 	s, redis := lineToRedis(t)
 	s.start("all")
 	s.saleThrough(func(productID string) {
-		redis.tear()
+		redis.Tear()
 		s.expectRefusedAtOnce(productID)
 		time.Sleep(either(3*time.Second, time.Minute))
-		redis.mend()
+		redis.Mend()
 	})
 }
 
@@ -41,10 +41,10 @@ func TestSaleGoesOnAfterRedisWasSlow(t *testing.T) {
 	s, redis := lineToRedis(t)
 	s.start("all")
 	s.saleThrough(func(productID string) {
-		redis.delay(500 * time.Millisecond)
+		redis.Delay(500 * time.Millisecond)
 		s.expectRefusedAtOnce(productID)
 		time.Sleep(either(3*time.Second, time.Minute))
-		redis.delay(0)
+		redis.Delay(0)
 	})
 }
 

@@ -18,6 +18,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/redis/go-redis/v9"
+	"github.com/twmb/franz-go/pkg/kgo"
 
 	"order-service/order"
 )
@@ -48,6 +49,8 @@ type shop struct {
 	// insisting has every request repeated while the connection breaks or the
 	// answer is 503, as clients do that want their order.
 	insisting bool
+
+	login []kgo.Opt // how the test itself speaks to a Kafka that is not open to all
 
 	balancer *balancer // chooses who is asked, instead of url; nil: none
 	witness  *witness  // notes every answer; nil: none

@@ -20,12 +20,12 @@ import (
 func TestSaleGoesOnWhileTemporalIsDown(t *testing.T) {
 	t.Parallel()
 	temporal := newLine(t, os.Getenv("TEMPORAL_ADDRESS"))
-	s := newShop(t, "TEMPORAL_ADDRESS", temporal.address)
+	s := newShop(t, "TEMPORAL_ADDRESS", temporal.Address)
 	s.start("all")
 	s.saleThrough(func(string) {
-		temporal.tear()
+		temporal.Tear()
 		time.Sleep(either(5*time.Second, 2*time.Minute))
-		temporal.mend()
+		temporal.Mend()
 	})
 }
 

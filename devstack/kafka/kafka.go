@@ -2,6 +2,7 @@
 package kafka
 
 import (
+	"crypto/tls"
 	"fmt"
 	"net"
 	"strconv"
@@ -11,9 +12,10 @@ import (
 
 // Config says where a Broker listens and keeps its data.
 type Config struct {
-	Port       int    // loopback port; it is advertised, so it must stay the same on one Dir
-	Advertised string // host:port that clients are told instead, for a broker behind something
-	Dir        string // data directory; empty keeps everything in memory
+	Port       int         // loopback port; it is advertised, so it must stay the same on one Dir
+	Advertised string      // host:port that clients are told instead, for a broker behind something
+	Dir        string      // data directory; empty keeps everything in memory
+	TLS        *tls.Config // nil: plain TCP
 }
 
 // Broker is a running cluster of one broker.
@@ -29,6 +31,9 @@ func Start(cfg Config) (*Broker, error) {
 	opts := []kfake.Opt{kfake.NumBrokers(1), kfake.Ports(cfg.Port), kfake.DefaultNumPartitions(12)}
 	if cfg.Dir != "" {
 		opts = append(opts, kfake.DataDir(cfg.Dir), kfake.SyncWrites())
+	}
+	if cfg.TLS != nil {
+		opts = append(opts, kfake.TLS(cfg.TLS))
 	}
 	if cfg.Advertised != "" {
 		opts = append(opts, kfake.ListenFn(cfg.listen))

@@ -28,6 +28,8 @@ type Config struct {
 	Port func() (int, error) // called when no server is left in Dir: the last port is free then
 	Dir  string              // for pidfile and log
 	Log  zerolog.Logger
+
+	Arguments []string // of redis-server, after the package's own
 }
 
 // Server is a running Redis.
@@ -83,11 +85,11 @@ func (cfg Config) startServer(ctx context.Context, path, addr string, port int) 
 // copy, which is rebuilt from the ledger, and a write that waits for a disk is
 // longer than a buyer is made to wait for Redis.
 func (cfg Config) arguments(port int) []string {
-	return []string{
+	return append([]string{
 		"--bind", "127.0.0.1", "--port", strconv.Itoa(port), "--dir", cfg.Dir,
 		"--pidfile", cfg.pidfile(), "--daemonize", "no", "--databases", strconv.Itoa(databases),
 		"--save", "", "--appendonly", "no",
-	}
+	}, cfg.Arguments...)
 }
 
 func startMini(addr string) (*Server, error) {

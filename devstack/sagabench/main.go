@@ -15,44 +15,15 @@ package main
 import (
 	"context"
 	"errors"
-	"fmt"
 	"io"
-	"os"
-	"os/signal"
-	"syscall"
 
 	"order-service/devstack/measure"
 )
 
-// Exit codes.
-const (
-	exitOK     = 0
-	exitFailed = 1 // something broke: an order did not get where it should
-	exitUsage  = 2
-)
+func main() { tool().Main() }
 
-func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	context.AfterFunc(ctx, stop) // a second signal ends the process at once
-	os.Exit(run(ctx, os.Args[1:], os.Stdout, os.Stderr))
-}
-
-// run is the whole program; it returns the exit code.
-func run(ctx context.Context, args []string, stdout, stderr io.Writer) int {
-	opts, err := parse(args)
-	if errors.Is(err, errHelp) {
-		fmt.Fprint(stdout, usage)
-		return exitOK
-	}
-	if err != nil {
-		fmt.Fprintln(stderr, "sagabench:", err)
-		return exitUsage
-	}
-	if err := bench(ctx, opts, stdout, stderr); err != nil {
-		fmt.Fprintln(stderr, "sagabench:", err)
-		return exitFailed
-	}
-	return exitOK
+func tool() measure.Tool[options] {
+	return measure.Tool[options]{Name: "sagabench", Usage: usage, Parse: parse, Work: bench}
 }
 
 // bench measures and prints what it found, also where something broke.
@@ -68,5 +39,5 @@ func bench(ctx context.Context, opts options, stdout, stderr io.Writer) (err err
 		return err
 	}
 	found.print(stdout)
-	return errors.Join(err, found.write(opts.JSON))
+	return errors.Join(err, measure.WriteJSON(opts.JSON, found))
 }

@@ -4,12 +4,11 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"io"
-	"os"
-	"path/filepath"
 	"strconv"
 	"strings"
 	"time"
+
+	"order-service/devstack/measure"
 )
 
 const usage = `sagabench measures the saga against plain workflows on the same Temporal.
@@ -55,8 +54,6 @@ Exit status: 1 when something broke, such as an order that did not become
 CONFIRMED; 2 for wrong options.
 `
 
-var errHelp = errors.New("help was asked for")
-
 // Names of the contenders.
 const (
 	orders = "orders"
@@ -82,26 +79,19 @@ type options struct {
 func parse(args []string) (options, error) {
 	o := options{Backlogs: []int{2000}}
 	set := flag.NewFlagSet("sagabench", flag.ContinueOnError)
-	set.SetOutput(io.Discard)
 	set.Func("backlog", "", o.setBacklogs)
 	set.IntVar(&o.Plain, "plain", 0, "")
 	set.IntVar(&o.Rounds, "rounds", 3, "")
 	set.Func("only", "", func(list string) error { o.Only = strings.Split(list, ","); return nil })
-	set.StringVar(&o.Bin, "bin", besides(), "")
+	set.StringVar(&o.Bin, "bin", measure.Beside(), "")
 	set.StringVar(&o.Against, "against", "", "")
 	set.Func("with", "", func(pair string) error { o.With = append(o.With, pair); return nil })
 	set.DurationVar(&o.Provider, "provider", 0, "")
 	set.DurationVar(&o.Distance, "distance", 0, "")
 	set.Float64Var(&o.Posts, "posts", 0, "")
 	set.StringVar(&o.JSON, "json", "", "")
-	err := set.Parse(args)
-	switch {
-	case errors.Is(err, flag.ErrHelp):
-		return o, errHelp
-	case err != nil:
+	if err := measure.ParseFlags(set, args); err != nil {
 		return o, err
-	case set.NArg() > 0:
-		return o, fmt.Errorf("unexpected argument %q", set.Arg(0))
 	}
 	o.complete()
 	return o, o.check()
@@ -157,13 +147,4 @@ func (o options) check() error {
 		return errors.New("plain workflows and rounds are at least one, and posts not negative")
 	}
 	return nil
-}
-
-// besides is the folder of this binary.
-func besides() string {
-	file, err := os.Executable()
-	if err != nil {
-		return "bin"
-	}
-	return filepath.Dir(file)
 }

@@ -1,11 +1,9 @@
 package main
 
 import (
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
-	"os"
 	"slices"
 	"strings"
 
@@ -18,18 +16,6 @@ type findings struct {
 	Temporal string          `json:"temporal"` // version and store
 	Options  options         `json:"options"`
 	Slices   []slice         `json:"slices"`
-}
-
-// write puts the findings into a file, where one is named.
-func (f findings) write(file string) error {
-	if file == "" {
-		return nil
-	}
-	data, err := json.MarshalIndent(f, "", "  ")
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(file, append(data, '\n'), 0o644)
 }
 
 // print writes the findings as Markdown.

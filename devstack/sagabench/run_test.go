@@ -7,6 +7,8 @@ import (
 	"os/exec"
 	"path/filepath"
 	"testing"
+
+	"order-service/devstack/measure"
 )
 
 func TestEveryOrderIsConfirmedAndEveryFigureIsThere(t *testing.T) {
@@ -18,10 +20,10 @@ func TestEveryOrderIsConfirmedAndEveryFigureIsThere(t *testing.T) {
 	}
 	file := filepath.Join(bin, "findings.json")
 	var stdout, stderr bytes.Buffer
-	code := run(t.Context(), []string{
+	code := tool().Run(t.Context(), []string{
 		"--bin", bin, "--backlog=20", "--rounds=1", "--with=WORKER_POLLERS=2", "--provider=10ms", "--distance=2ms", "--json", file,
 	}, &stdout, &stderr)
-	if code != exitOK {
+	if code != measure.ExitOK {
 		t.Fatalf("exit status %d\n%s\n%s", code, &stderr, &stdout)
 	}
 	data, err := os.ReadFile(file)

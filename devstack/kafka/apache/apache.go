@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"time"
@@ -27,10 +28,16 @@ type Config struct {
 	Dir        string              // for data, settings, pidfile and log
 	Durable    bool                // sync every batch before it is acknowledged; without it a power cut loses some, a crash of Kafka none
 	Log        zerolog.Logger
+
+	Settings string  // lines of server.properties, which count more than the package's own
+	Client   kgo.Opt // how the broker is spoken to, where Settings secure it; may be nil
+
+	member *member // of a Cluster; nil: alone
 }
 
-// Broker is a running cluster of one broker.
+// Broker is a running broker, by itself or of a Cluster.
 type Broker struct {
+	ID      int32
 	Address string // host:port
 	Version string // of Kafka and of Java, for people
 	process *process.Process
@@ -57,8 +64,8 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 	if err != nil {
 		return nil, err
 	}
-	b := &Broker{Address: address(n.port), Version: version + " (" + java.version + ")", process: p}
-	if err := b.answers(ctx); err != nil {
+	b := &Broker{ID: n.id(), Address: address(n.port), Version: version + " (" + java.version + ")", process: p}
+	if err := b.answers(ctx, cfg.Client); err != nil {
 		_ = b.Stop()
 		return nil, fmt.Errorf("the broker does not answer: %w\n%s", err, p.Tail())
 	}
@@ -68,19 +75,26 @@ func Start(ctx context.Context, cfg Config) (*Broker, error) {
 // Stop ends the broker; what was acknowledged stays.
 func (b *Broker) Stop() error { return b.process.Stop(30 * time.Second) }
 
+// Kill ends the broker as a crash does.
+func (b *Broker) Kill() error { return b.process.Kill() }
+
 // answers returns when the broker itself says that it is part of its cluster,
 // as it does once it may lead partitions.
-func (b *Broker) answers(ctx context.Context) error {
+func (b *Broker) answers(ctx context.Context, securely kgo.Opt) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
-	client, err := kgo.NewClient(kgo.SeedBrokers(b.Address), kgo.RequestRetries(0))
+	opts := []kgo.Opt{kgo.SeedBrokers(b.Address), kgo.RequestRetries(0)}
+	if securely != nil {
+		opts = append(opts, securely)
+	}
+	client, err := kgo.NewClient(opts...)
 	if err != nil {
 		return err
 	}
 	defer client.Close()
 	for {
 		brokers, err := kadm.NewClient(client).ListBrokers(ctx)
-		if err == nil && len(brokers) == 1 {
+		if err == nil && slices.ContainsFunc(brokers, func(other kadm.BrokerDetail) bool { return other.NodeID == b.ID }) {
 			return nil
 		}
 		select {

@@ -61,7 +61,7 @@ func leave(*testing.T, *Broker) {}
 
 // kill ends the broker without a chance to close its files.
 func kill(t *testing.T, b *Broker) {
-	if err := b.process.Kill(); err != nil {
+	if err := b.Kill(); err != nil {
 		t.Fatal(err)
 	}
 }

@@ -69,7 +69,7 @@ func (n node) writeSettings(file, data string) error {
 	if n.Durable {
 		text += "log.flush.interval.messages=1\n"
 	}
-	return os.WriteFile(file, []byte(text), 0o600)
+	return os.WriteFile(file, []byte(text+n.Settings), 0o600)
 }
 
 // format makes the data directory under another name first: what a killed
@@ -85,11 +85,27 @@ func (n node) format(ctx context.Context) error {
 	if err := n.writeSettings(settings, fresh); err != nil {
 		return err
 	}
-	args := n.arguments("kafka.tools.StorageTool", "format", "--config="+settings, "--cluster-id="+clusterID())
+	args := n.arguments("kafka.tools.StorageTool", "format", "--config="+settings, "--cluster-id="+n.cluster())
 	if out, err := exec.CommandContext(ctx, n.java.path, args...).CombinedOutput(); err != nil {
 		return fmt.Errorf("format Kafka's storage: %w\n%s", err, out)
 	}
 	return os.Rename(fresh, n.data())
+}
+
+// id is the broker's, from 1.
+func (n node) id() int32 {
+	if n.member != nil {
+		return n.member.id
+	}
+	return 1
+}
+
+// cluster is the id of the cluster that the data directory is for.
+func (n node) cluster() string {
+	if n.member != nil {
+		return n.member.cluster
+	}
+	return clusterID()
 }
 
 // clusterID is a UUID as Kafka writes them.
@@ -99,12 +115,20 @@ func clusterID() string {
 	return base64.RawURLEncoding.EncodeToString(b[:])
 }
 
+// heap is the largest that a broker may have: those of a cluster share a machine.
+func (n node) heap() string {
+	if n.member != nil {
+		return "-Xmx256m"
+	}
+	return "-Xmx512m"
+}
+
 // arguments run a class of Kafka with a small heap. The quick compiler alone
 // halves the processor time of a start, and the serial collector needs no
 // threads of its own: the tests need those two cores.
 func (n node) arguments(class string, args ...string) []string {
 	return append([]string{
-		"-Xmx512m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError",
+		n.heap(), "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-XX:+ExitOnOutOfMemoryError",
 		"-Dlog4j2.configurationFile=" + n.logSettings(), "-cp", filepath.Join(n.java.jars, "*"), class,
 	}, args...)
 }
