@@ -27,7 +27,10 @@ const chartDir = "../helm/order-service"
 // switch on.
 const production = `
 config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example/jwks", KAFKA_TLS_CA: /tls/ca.crt}
-worker: {config: {PAYMENT_URL: "https://pay.example"}}
+secrets: {DATABASE_PASSWORD: {name: postgres, key: password, file: true}}
+worker:
+  config: {PAYMENT_URL: "https://pay.example"}
+  secrets: {PAYMENT_API_KEY: {name: provider, key: token, file: true}}
 ingress: {enabled: true, className: nginx, host: shop.example, tlsSecretName: shop-tls}
 networkPolicy:
   clients: [{namespaceSelector: {matchLabels: {kubernetes.io/metadata.name: ingress-nginx}}}]

@@ -253,6 +253,36 @@ func TestRolesHaveTheirVariablesAndNoOther(t *testing.T) {
 	}
 }
 
+func TestASecretThatMayChangeIsAFileOfTheRolesThatReadIt(t *testing.T) {
+	all := pods(t, production)
+	for _, component := range []string{"api", "worker", "migrate", "verify"} {
+		var files []string
+		for _, volume := range all[component].Spec.Volumes {
+			if volume.Projected == nil {
+				continue
+			}
+			for _, source := range volume.Projected.Sources {
+				files = append(files, source.Secret.Name+"/"+source.Secret.Items[0].Key+" "+source.Secret.Items[0].Path)
+			}
+		}
+		want := []string{"postgres/password DATABASE_PASSWORD"}
+		if component == "worker" {
+			want = append(want, "provider/token PAYMENT_API_KEY")
+		}
+		if !slices.Equal(files, want) {
+			t.Errorf("%s has the files %q, want %q", component, files, want)
+		}
+		c := all[component].Spec.Containers[0]
+		file := variable(c, "DATABASE_PASSWORD_FILE")
+		mounted := slices.ContainsFunc(c.VolumeMounts, func(m core.VolumeMount) bool {
+			return m.ReadOnly && m.MountPath+"/DATABASE_PASSWORD" == file
+		})
+		if !mounted || variable(c, "DATABASE_PASSWORD") != "" {
+			t.Errorf("%s looks for its password in %q, and has mounted %v", component, file, c.VolumeMounts)
+		}
+	}
+}
+
 func TestDeploymentsComeAndGoWithoutAGap(t *testing.T) {
 	deployments := of[*apps.Deployment](t, least)
 	budgets := of[*policy.PodDisruptionBudget](t, least)

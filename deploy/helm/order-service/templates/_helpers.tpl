@@ -58,12 +58,62 @@ capabilities: {drop: [ALL]}
 {{- if and (hasKey $config $name) (hasKey $secrets $name) }}
 {{- fail (printf "%s is among config and among secrets" $name) }}
 {{- end }}
+{{- $secret := get $secrets $name }}
+{{- if and $secret $secret.file }}
+- name: {{ $name }}_FILE
+  value: {{ include "order-service.secretsPath" . }}/{{ $name }}
+{{- else }}
 - name: {{ $name }}
-{{- with get $secrets $name }}
+{{- with $secret }}
   valueFrom: {secretKeyRef: {name: {{ .name | quote }}, key: {{ .key | quote }}}}
 {{- else }}
   value: {{ get $config $name | quote }}
 {{- end }}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{/* Where secrets are files, one for each variable. */}}
+{{- define "order-service.secretsPath" -}}
+/run/secrets/order-service
+{{- end }}
+
+{{/* Those files: dict "root" . "role" .Values.api. Kubernetes replaces them when the Secrets change. */}}
+{{- define "order-service.secretFiles" -}}
+{{- range $name, $secret := merge (deepCopy .role.secrets) .root.Values.secrets }}
+{{- if $secret.file }}
+- secret: {name: {{ $secret.name | quote }}, items: [{key: {{ $secret.key | quote }}, path: {{ $name }}}]}
+{{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "order-service.volumeMounts" -}}
+{{- $files := include "order-service.secretFiles" . }}
+{{- if or $files .root.Values.extraVolumeMounts -}}
+volumeMounts:
+  {{- if $files }}
+  - {name: secrets, mountPath: {{ include "order-service.secretsPath" . }}, readOnly: true}
+  {{- end }}
+  {{- with .root.Values.extraVolumeMounts }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
+{{- end }}
+{{- end }}
+
+{{- define "order-service.volumes" -}}
+{{- $files := include "order-service.secretFiles" . }}
+{{- if or $files .root.Values.extraVolumes -}}
+volumes:
+  {{- with $files }}
+  - name: secrets
+    projected:
+      defaultMode: 0440
+      sources:
+        {{- . | nindent 8 }}
+  {{- end }}
+  {{- with .root.Values.extraVolumes }}
+  {{- toYaml . | nindent 2 }}
+  {{- end }}
 {{- end }}
 {{- end }}
 
@@ -144,13 +194,11 @@ spec:
         periodSeconds: 2
         timeoutSeconds: 3
         failureThreshold: 2
-      {{- with .root.Values.extraVolumeMounts }}
-      volumeMounts:
-        {{- toYaml . | nindent 8 }}
+      {{- with include "order-service.volumeMounts" . }}
+      {{- . | nindent 6 }}
       {{- end }}
-  {{- with .root.Values.extraVolumes }}
-  volumes:
-    {{- toYaml . | nindent 4 }}
+  {{- with include "order-service.volumes" . }}
+  {{- . | nindent 2 }}
   {{- end }}
   topologySpreadConstraints:
     {{- range list "topology.kubernetes.io/zone" "kubernetes.io/hostname" }}
