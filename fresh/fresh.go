@@ -58,12 +58,16 @@ func (v *Value[T]) Get(ctx context.Context) (value T, err error) {
 	return v.renew(ctx, before)
 }
 
-// renew loads. What was read before a Forget is returned, but not kept.
-func (v *Value[T]) renew(ctx context.Context, before *loaded[T]) (T, error) {
-	ctx, cancel := context.WithTimeout(ctx, v.timeout)
+// renew loads. What was read before a Forget is returned, but not kept; nor is
+// the failure of who did not wait for the answer.
+func (v *Value[T]) renew(asking context.Context, before *loaded[T]) (T, error) {
+	ctx, cancel := context.WithTimeout(asking, v.timeout)
 	defer cancel()
 	begun := time.Now()
 	value, err := v.load(ctx)
+	if err != nil && asking.Err() != nil {
+		return value, err
+	}
 	now := time.Now()
 	v.last.CompareAndSwap(before, &loaded[T]{value, err, now.Add(v.keep(now.Sub(begun), err))})
 	return value, err

@@ -106,3 +106,18 @@ func TestWhoWaitsGivesUpWithItsContext(t *testing.T) {
 		}
 	})
 }
+
+func TestWhoLeavesWhileItLoadsLeavesNoErrorBehind(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		v := New(time.Minute, For(time.Minute), func(ctx context.Context) (int, error) {
+			time.Sleep(time.Second)
+			return 1, ctx.Err()
+		})
+		hasty, cancel := context.WithTimeout(t.Context(), time.Millisecond)
+		defer cancel()
+		if _, err := v.Get(hasty); err == nil {
+			t.Error("no error")
+		}
+		gets(t, v, 1)
+	})
+}
