@@ -24,7 +24,7 @@ var mayImport = map[string][]string{
 	"cache":   {"order", "batch", "retry"},
 	"intake":  {"order", "batch", "failpoint", "tracing"},
 	"metrics": {"order"},
-	"saga":    {"order", "failpoint", "tracing"},
+	"saga":    {"order", "failpoint", "retry", "tracing"},
 	"sse":     {"order"},
 	"store":   {"order", "batch", "failpoint", "retry"},
 	"verify":  {"order", "retry"},

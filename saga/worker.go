@@ -4,13 +4,13 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/rand/v2"
 	"sync"
 	"time"
 
 	"go.temporal.io/sdk/worker"
 
 	"order-service/failpoint"
+	"order-service/retry"
 )
 
 const (
@@ -21,8 +21,8 @@ const (
 	// second is too little on a machine short of CPU.
 	deadlock = 5 * time.Second
 
-	restartFirst = 500 * time.Millisecond
-	restartMax   = 15 * time.Second
+	// lasting is how long a worker ran that was well: its failure is a new one.
+	lasting = 15 * time.Second
 )
 
 // Worker runs the workflows and activities of a task queue.
@@ -75,20 +75,19 @@ func (w *Worker) Ping(context.Context) error {
 // run keeps an SDK worker running. One that failed cannot be started again, so
 // each attempt has a new one.
 func (w *Worker) run() {
-	for wait := restartFirst; w.ctx.Err() == nil; wait = min(2*wait, restartMax) {
+	for failures := 0; ; failures++ {
 		began := time.Now()
 		err := w.serve()
 		if w.ctx.Err() != nil {
 			return
 		}
-		if time.Since(began) > restartMax {
-			wait = restartFirst
+		if time.Since(began) > lasting {
+			failures = 0
 		}
-		pause := wait/2 + rand.N(wait/2)
+		pause := retry.Pause(failures)
 		w.client.cfg.Log.Warn().Err(err).Dur("retryIn", pause).Msg("the saga worker is not running")
-		select {
-		case <-w.ctx.Done():
-		case <-time.After(pause):
+		if !retry.Sleep(w.ctx, pause) {
+			return
 		}
 	}
 }
