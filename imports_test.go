@@ -16,7 +16,7 @@ import (
 var mayImport = map[string][]string{
 	"order":   {},
 	"repair":  {"order"},
-	"config":  {},
+	"config":  {"fresh"},
 	"batch":   {"order"},
 	"board":   {"order"},
 	"api":     {"order", "tracing", "fresh"},

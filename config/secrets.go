@@ -1,13 +1,15 @@
 package config
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"os"
 	"reflect"
 	"strings"
-	"sync"
 	"time"
+
+	"order-service/fresh"
 )
 
 // fileSuffix behind the name of a secret's variable names a file that holds it.
@@ -92,26 +94,14 @@ func (c Config) Renewed(variable string, loaded Secret) func() (string, error) {
 	if !ok {
 		return func() (string, error) { return string(loaded), nil }
 	}
-	return (&renewed{file: file}).get
+	kept := fresh.New(renewAfter, whileGood, func(context.Context) (string, error) { return readSecret(file) })
+	return func() (string, error) { return kept.Get(context.Background()) }
 }
 
-type renewed struct {
-	file string
-
-	mu     sync.Mutex
-	secret string
-	until  time.Time
-}
-
-func (r *renewed) get() (secret string, err error) {
-	r.mu.Lock()
-	defer r.mu.Unlock()
-	now := time.Now()
-	if now.After(r.until) {
-		if secret, err = readSecret(r.file); err != nil {
-			return "", err
-		}
-		r.secret, r.until = secret, now.Add(renewAfter)
+// whileGood keeps a secret, and no error: the file may be there a moment later.
+func whileGood(_ time.Duration, err error) time.Duration {
+	if err != nil {
+		return 0
 	}
-	return r.secret, nil
+	return renewAfter
 }
