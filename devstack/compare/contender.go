@@ -11,6 +11,7 @@ import (
 // Names of the contenders, in the order of the first round.
 const (
 	service = "service"
+	before  = "before"
 	control = "service'"
 	naive   = "naive"
 	d2      = "d2"
@@ -21,7 +22,7 @@ const (
 )
 
 // names are all of them; it is only read.
-var names = []string{service, naive, control, d2, ceiling, soldOut, read, stub}
+var names = []string{service, before, naive, control, d2, ceiling, soldOut, read, stub}
 
 // contender is who gets the load for a slice.
 type contender struct {
@@ -60,11 +61,11 @@ func (f *fleet) contender(name string) contender {
 	c := contender{name: name, child: f.children[processOf(name)], stock: -1, done: status(http.StatusAccepted)}
 	c.metrics = "http://" + c.child.Addr + "/metrics"
 	c.write = func(products []string) func(uint64, []byte) []byte { return f.orders(c.child.Addr, products) }
-	if c.child.Name == service {
-		c.metrics, c.redisCommand = "http://"+f.admin+"/metrics", "evalsha"
+	if admin := f.admin[c.child.Name]; admin != "" {
+		c.metrics, c.redisCommand = "http://"+admin+"/metrics", "evalsha"
 	}
 	switch name {
-	case service, control:
+	case service, before, control:
 		c.stock, c.outbox, c.events, c.table = plenty, true, true, "orders"
 	case naive:
 		c.redisCommand, c.events, c.table = "get", true, "naive_orders"

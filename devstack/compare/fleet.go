@@ -28,7 +28,7 @@ type fleet struct {
 	backends *backends
 	book     *ports.Book
 	secret   string
-	admin    string // address of order-service's metrics
+	admin    map[string]string // addresses of order-service's metrics, by process
 	children map[string]*measure.Child
 	tokens   []string
 	placed   []engine.Placed   // orders to be read
@@ -46,7 +46,8 @@ const (
 func startFleet(ctx context.Context, opts options, log io.Writer) (*fleet, error) {
 	f := &fleet{
 		opts: opts, log: log, run: strings.ToLower(rand.Text()[:10]),
-		secret: rand.Text() + rand.Text(), children: map[string]*measure.Child{}, taken: map[string]uint64{},
+		secret: rand.Text() + rand.Text(), admin: map[string]string{},
+		children: map[string]*measure.Child{}, taken: map[string]uint64{},
 	}
 	if err := f.start(ctx); err != nil {
 		return nil, errors.Join(err, f.stop())
@@ -85,26 +86,30 @@ func (f *fleet) startContender(ctx context.Context, name string) error {
 		filepath.Join(f.opts.Bin, "peer"), "--kind=" + name, "--addr=" + addr,
 		"--product=" + f.product(0), "--price=" + strconv.Itoa(unitPrice), "--topic=" + f.topic(name),
 	}
-	if name == service {
-		if f.admin, err = f.address("admin"); err != nil {
+	if name == service || name == before {
+		if f.admin[name], err = f.address("admin of " + name); err != nil {
 			return err
 		}
-		env = append(env, f.environment(addr)...)
-		command = []string{filepath.Join(f.opts.Bin, "order-service"), "--role=api"}
+		env = append(env, f.environment(name, addr)...)
+		dir := f.opts.Bin
+		if name == before {
+			dir, env = f.opts.Against, append(env, f.opts.With...)
+		}
+		command = []string{filepath.Join(dir, "order-service"), "--role=api"}
 	}
 	f.children[name], err = measure.StartChild(ctx, name, addr, env, command...)
 	return err
 }
 
 // environment is order-service's. What it promises by default is left as it is.
-func (f *fleet) environment(addr string) []string {
+func (f *fleet) environment(name, addr string) []string {
 	var key [32]byte
 	_, _ = rand.Read(key[:]) // it never fails
 	return []string{
-		"HTTP_ADDR=" + addr, "PUBLIC_URL=http://" + addr, "ADMIN_ADDR=" + f.admin,
+		"HTTP_ADDR=" + addr, "PUBLIC_URL=http://" + addr, "ADMIN_ADDR=" + f.admin[name],
 		"LOG_LEVEL=warn", "LOG_FORMAT=console", "SHUTDOWN_DELAY=0s", "RATE_LIMIT_USER_RPS=0",
 		"PAYMENT_SANDBOX=true", "PAYMENT_WEBHOOK_SECRET=whsec_" + base64.StdEncoding.EncodeToString(key[:]),
-		"KAFKA_TOPIC_ORDER_RESERVATIONS=" + f.topic(service), "KAFKA_TOPIC_ORDER_CREATED=" + f.topic("created"),
+		"KAFKA_TOPIC_ORDER_RESERVATIONS=" + f.topic(name), "KAFKA_TOPIC_ORDER_CREATED=" + f.topic("created"),
 		"KAFKA_TOPIC_ORDER_PROGRESS=" + f.topic("progress"), "KAFKA_CONSUMER_GROUP=" + f.topic("saga"),
 	}
 }

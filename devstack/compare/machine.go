@@ -41,10 +41,10 @@ func (f *fleet) settings(ctx context.Context) (s Settings) {
 
 // version is what the binary says of the commit that it was built from.
 func (f *fleet) version(ctx context.Context) string {
-	if f.admin == "" {
+	if f.admin[service] == "" {
 		return ""
 	}
-	body, err := measure.Fetch(ctx, "http://"+f.admin+"/metrics")
+	body, err := measure.Fetch(ctx, "http://"+f.admin[service]+"/metrics")
 	if err != nil {
 		return ""
 	}

@@ -21,6 +21,7 @@ time, in turns, and prints rates, ratios with their spread and what an order
 cost every process:
 
   service   order-service, --role=api
+  before    order-service with the binary or the settings of --against and --with
   service'  the same process once more: what a ratio of two equals looks like
   naive     price from Redis, one INSERT, one event produced and awaited
   d2        one event produced and awaited; no row, no stock gate
@@ -44,6 +45,8 @@ offered load, and what an order costs by connections, batches and rows.
   --buyers N         who order in turns (default 10000)
   --only A,B,…       just these
   --bin DIR          where order-service and peer are (default: beside compare)
+  --against DIR      where another order-service is, to compare with
+  --with NAME=VALUE  a setting of the one that is compared with; may be repeated
   --out DIR          where the curves are drawn (default: docs/images)
   --rows N           orders that are put into the tables for a curve, at most
                      (default 1000000)
@@ -66,6 +69,8 @@ type options struct {
 	Buyers      int           `json:"buyers"`
 	Only        []string      `json:"only"`
 	Bin         string        `json:"-"`
+	Against     string        `json:"-"`
+	With        []string      `json:"with,omitempty"`
 	JSON        string        `json:"-"`
 	Curves      bool          `json:"-"`
 	Out         string        `json:"-"`
@@ -73,7 +78,7 @@ type options struct {
 }
 
 func parse(args []string) (options, error) {
-	o := options{Only: names, Slices: 10}
+	o := options{Slices: 10}
 	if len(args) > 0 && args[0] == "curves" {
 		o.Curves, o.Slices, args = true, 3, args[1:]
 	}
@@ -85,6 +90,8 @@ func parse(args []string) (options, error) {
 	set.IntVar(&o.Connections, "connections", 256, "")
 	set.IntVar(&o.Buyers, "buyers", 10_000, "")
 	set.StringVar(&o.Bin, "bin", measure.Beside(), "")
+	set.StringVar(&o.Against, "against", "", "")
+	set.Func("with", "", func(pair string) error { o.With = append(o.With, pair); return nil })
 	set.StringVar(&o.Out, "out", filepath.Join("docs", "images"), "")
 	set.IntVar(&o.Rows, "rows", 1_000_000, "")
 	set.StringVar(&o.JSON, "json", "", "")
@@ -95,10 +102,24 @@ func parse(args []string) (options, error) {
 	if err := measure.ParseFlags(set, args); err != nil {
 		return o, err
 	}
+	o.complete()
 	return o, o.check()
 }
 
+// complete fills in what depends on other options.
+func (o *options) complete() {
+	if o.Against == "" && len(o.With) > 0 {
+		o.Against = o.Bin
+	}
+	if o.Only == nil {
+		o.Only = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == before && o.Against == "" })
+	}
+}
+
 func (o options) check() error {
+	if o.Against == "" && slices.Contains(o.Only, before) {
+		return errors.New("--only: before needs --against or --with")
+	}
 	for _, name := range o.Only {
 		if !slices.Contains(names, name) {
 			return fmt.Errorf("--only: %q is not one of %s", name, strings.Join(names, ", "))

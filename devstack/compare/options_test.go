@@ -1,6 +1,7 @@
 package main
 
 import (
+	"slices"
 	"strings"
 	"testing"
 )
@@ -8,6 +9,7 @@ import (
 func TestOptionsNameWhatIsWrong(t *testing.T) {
 	for args, want := range map[string]string{
 		"--only=service,nobody": `"nobody" is not one of`,
+		"--only=before":         "before needs --against",
 		"--slices=0":            "at least one",
 		"--slice=0s":            "at least one",
 		"more":                  `unexpected argument "more"`,
@@ -15,6 +17,15 @@ func TestOptionsNameWhatIsWrong(t *testing.T) {
 	} {
 		if _, err := parse([]string{args}); err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("%s: %v, want %q", args, err, want)
+		}
+	}
+}
+
+func TestAnotherBinaryOrAnotherSettingIsComparedWith(t *testing.T) {
+	for arg, compared := range map[string]bool{"--against=old": true, "--with=GOGC=100": true, "--slices=3": false} {
+		o, err := parse([]string{arg})
+		if err != nil || slices.Contains(o.Only, before) != compared {
+			t.Errorf("%s: %v, %v", arg, o.Only, err)
 		}
 	}
 }

@@ -80,7 +80,7 @@ func median(list []slice, figure func(slice) float64) float64 {
 
 // compared are the ratios that are told; it is only read.
 var compared = [][2]string{
-	{service, naive}, {service, d2}, {service, ceiling}, {soldOut, ceiling}, {read, stub}, {service, control},
+	{service, before}, {service, naive}, {service, d2}, {service, ceiling}, {soldOut, ceiling}, {read, stub}, {service, control},
 }
 
 func (f findings) ratios() measure.Table {
