@@ -113,7 +113,7 @@ func (s *Server) mismatch(ctx context.Context, o order.Order, p order.Payment) e
 	return order.Errorf(order.CodeAmountMismatch, "The order costs %d %s.", o.Amount, o.Currency)
 }
 
-// passOn signals the workflow, or refunds when there is nothing to pay for any
+// passOn tells the workflow, or refunds when there is nothing to pay for any
 // more. A workflow that has ended has left its outcome in Postgres; when that
 // is not there the provider has to come back, or the money would be forgotten.
 func (s *Server) passOn(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {

@@ -9,12 +9,13 @@ import (
 // errBusy is Try's answer when it does not ask the provider. It may pass.
 var errBusy = errors.New("the provider has no time to spare")
 
-// trySlowAfter is how long a provider that was too slow for Try is spared it.
+// trySlowAfter is how long one who was too slow is not asked.
 const trySlowAfter = 5 * time.Second
 
-// brisk knows whether the provider answers within tryTimeout. While it does
-// not, a Try is a connection held for nothing, which the calls with more time
-// need. The zero value trusts the provider. It is safe for concurrent use.
+// brisk knows whether someone answers fast enough for the short way of asking:
+// the provider a Try, a worker an update. While he does not, to ask is a wait for
+// nothing, and holds what the long way needs. The zero value trusts him. It is
+// safe for concurrent use.
 type brisk struct {
 	again atomic.Int64 // Unix time in ns from when it may be asked; 0: it is brisk
 }

@@ -45,8 +45,9 @@
 //   - A process that dies in a step leaves no marker of it, and the workflow may
 //     not come to repeat the step: a cancellation may have arrived since. So
 //     ReadOrder and Finish publish the changes that were left unpublished.
-//   - No payment signal is dropped: before a workflow returns, each payment it
-//     did not apply is handed to RefundWorkflow.
+//   - No payment is dropped: before a workflow returns, each that it was told of
+//     and did not apply is handed to RefundWorkflow. A report that reaches it
+//     later finds the order final, and whoever brought it starts the refund.
 //
 // # Versioning
 //
@@ -72,7 +73,7 @@
 // in a history fails the workflow task, not the workflow, and Temporal repeats
 // it until one takes it that does.
 //
-// Names of workflows, activities and signals and the JSON of their arguments
+// Names of workflows, activities, signals and updates and the JSON of their arguments
 // only ever gain optional fields. TestReplay holds the code to the histories
 // in testdata/histories; a change that adds a branch also adds a history,
 // recorded with

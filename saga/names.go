@@ -15,6 +15,10 @@ const (
 	paymentDeclinedSignal = "payment-declined" // Decline
 )
 
+// paymentReport is an update of OrderWorkflow with the meaning and the payload of
+// paymentReceivedSignal.
+const paymentReport = "payment-report"
+
 // refundMeanwhileChange is the change id of refunds that do not wait for the
 // release of the stock: histories without it leave payments that come during
 // the release to the end of the workflow.

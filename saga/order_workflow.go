@@ -14,7 +14,10 @@ import (
 // fails only when a step fails for good, which no outage causes.
 func OrderWorkflow(ctx workflow.Context, in Input) (order.Status, error) {
 	s := newOrderSaga(ctx, in)
-	err := s.run()
+	err := workflow.SetUpdateHandler(ctx, paymentReport, s.reported)
+	if err == nil {
+		err = s.run()
+	}
 	return s.order.Status, errors.Join(err, s.refundUnused(s.steady))
 }
 
@@ -31,7 +34,7 @@ type orderSaga struct {
 	begun    bool       // open reserved: false in histories of before it did
 	refusal  order.Code // why nothing is reserved
 	order    order.Order
-	payments []order.Payment // signalled and not refunded
+	payments []order.Payment // that have come and are not refunded
 	declines []Decline       // signalled and not looked at
 	applied  string          // id of the payment that confirmed the order
 	finished bool            // finish has returned
@@ -210,6 +213,12 @@ func (s *orderSaga) await(end time.Time) error {
 	}
 	_, err := workflow.AwaitWithTimeout(s.steady, left, news)
 	return err
+}
+
+// reported takes a payment that comes by an update.
+func (s *orderSaga) reported(_ workflow.Context, p order.Payment) error {
+	s.payments = append(s.payments, p)
+	return nil
 }
 
 // collect takes the signals that have come.

@@ -65,6 +65,17 @@ func (r *run) pays(paymentID string) func() {
 	return func() { r.SignalWorkflow(paymentReceivedSignal, r.shop.pay(r.id, paymentID)) }
 }
 
+// reports is pays by an update, which is signalled where it is rejected.
+func (r *run) reports(paymentID string) func() {
+	return func() {
+		p := r.shop.pay(r.id, paymentID)
+		r.UpdateWorkflow(paymentReport, paymentID, &testsuite.TestUpdateCallback{
+			OnAccept: func() {}, OnComplete: func(any, error) {},
+			OnReject: func(error) { r.SignalWorkflow(paymentReceivedSignal, p) },
+		}, p)
+	}
+}
+
 // declines has the provider decline the payment that the buyer was asked for.
 func (r *run) declines() { r.declinesPayment(asked(r.id))() }
 
@@ -439,6 +450,30 @@ func TestPaymentBeforePendingIsKept(t *testing.T) {
 			r.payment("a", order.PaymentApplied)
 		})
 	}
+}
+
+// An update that was not answered in time is signalled as well.
+func TestPaymentMayComeByUpdateAndBySignal(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING", "Confirm", "Published CONFIRMED"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.reports("a")))
+			r.alsoAt(at, func() { r.reports("a")(); r.pays("a")() })
+			r.ends(order.Confirmed, "")
+			r.payment("a", order.PaymentApplied)
+		})
+	}
+}
+
+func TestPaymentThatComesByUpdateTooLateIsRefunded(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+	r.at("Finish", func() { r.reports("a")(); r.pays("a")() })
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentRefunded)
 }
 
 func TestSecondPaymentIsRefunded(t *testing.T) {

@@ -61,9 +61,13 @@ func drawEvents(rt *rapid.T, r *run) (drawn *events) {
 			do = r.declinesPayment(id)
 		case 2, 3:
 			drawn.payments = append(drawn.payments, id)
+			pays := r.pays(id)
+			if rapid.Bool().Draw(rt, "by update") {
+				pays = r.reports(id)
+			}
 			do = func() {
 				drawn.late[id] = r.IsWorkflowCompleted()
-				r.pays(id)()
+				pays()
 			}
 		case 4:
 			do = func() { r.shop.payWrong(r.id, id) }

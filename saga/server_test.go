@@ -112,13 +112,10 @@ func (s *stand) ends(id uuid.UUID, want order.Status) {
 	}
 }
 
-// record writes the history of a workflow for TestReplay when asked to.
-func (s *stand) record(workflowID, name string) {
+// recorded is the history of a workflow.
+func (s *stand) recorded(workflowID string) *historypb.History {
 	s.t.Helper()
-	if os.Getenv("RECORD_HISTORIES") != "1" {
-		return
-	}
-	var h historypb.History
+	h := &historypb.History{}
 	events := s.client.temporal.GetWorkflowHistory(s.t.Context(), workflowID, "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
@@ -127,7 +124,16 @@ func (s *stand) record(workflowID, name string) {
 		}
 		h.Events = append(h.Events, e)
 	}
-	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(&h)
+	return h
+}
+
+// record writes the history of a workflow for TestReplay when asked to.
+func (s *stand) record(workflowID, name string) {
+	s.t.Helper()
+	if os.Getenv("RECORD_HISTORIES") != "1" {
+		return
+	}
+	text, err := protojson.MarshalOptions{Indent: " "}.Marshal(s.recorded(workflowID))
 	if err != nil {
 		s.t.Fatal(err)
 	}
@@ -151,6 +157,11 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 	}
 	s.ends(id, order.Confirmed)
 	s.record(orderWorkflowID(id), "confirmed")
+	for _, e := range s.recorded(orderWorkflowID(id)).Events {
+		if e.EventType == enumspb.EVENT_TYPE_WORKFLOW_EXECUTION_SIGNALED {
+			t.Error("the payment was signalled, which costs Temporal twice as much as an update")
+		}
+	}
 
 	s.start(id) // delivered again by Kafka
 	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); order.CodeOf(err) != order.CodeConflict {
@@ -163,6 +174,32 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 		t.Errorf("cancel of an ended saga: %v", err)
 	}
 	s.ends(id, order.Confirmed) // still
+}
+
+// An update needs a worker there and then. A payment needs none.
+func TestServerKeepsAPaymentThatNoWorkerIsThereToTake(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	s.worker.Stop()
+	for _, payment := range []string{"first-", "second-"} {
+		if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, payment+id.String())); err != nil {
+			t.Fatal(err)
+		}
+	}
+	again := NewWorker(s.client, WorkerConfig{}, s.deps())
+	t.Cleanup(again.Stop)
+	again.Start()
+	s.ends(id, order.Confirmed)
+	var refunded bool
+	s.ended(refundWorkflowID("second-"+id.String()), &refunded)
+	if !refunded {
+		t.Error("the second payment is kept")
+	}
 }
 
 // A database that was put back to a state of before the order's end leaves it

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"maps"
 	"net/http"
 	"slices"
 	"strings"
@@ -20,26 +21,37 @@ const (
 // below lists the spans of a purchase, each with the one that it is below. The
 // topics have the shop's own names in front.
 var below = map[string]string{
-	"POST /orders":                          clientSpan,
-	"gate.hold":                             "POST /orders",
-	"orders.commit":                         "POST /orders",
-	"send reservations":                     "POST /orders",
-	"process reservations":                  "send reservations",
-	"StartWorkflow OrderWorkflow":           "process reservations",
-	"RunWorkflow OrderWorkflow":             "StartWorkflow OrderWorkflow",
-	"StartActivity ReadOrder":               "RunWorkflow OrderWorkflow",
-	"RunActivity ReadOrder":                 "StartActivity ReadOrder",
-	"StartActivity TryPayment":              "RunWorkflow OrderWorkflow",
-	"RunActivity TryPayment":                "StartActivity TryPayment",
-	"POST payments/initiate":                "RunActivity TryPayment",
-	"StartActivity RequestPayment":          "RunWorkflow OrderWorkflow",
-	"RunActivity RequestPayment":            "StartActivity RequestPayment",
-	"POST /orders/:id/payment-success":      "POST /orders",
-	"SignalWithStartWorkflow OrderWorkflow": "POST /orders/:id/payment-success",
-	"HandleSignal payment-received":         "SignalWithStartWorkflow OrderWorkflow",
-	"StartActivity Confirm":                 "RunWorkflow OrderWorkflow",
-	"RunActivity Confirm":                   "StartActivity Confirm",
+	"POST /orders":                     clientSpan,
+	"gate.hold":                        "POST /orders",
+	"orders.commit":                    "POST /orders",
+	"send reservations":                "POST /orders",
+	"process reservations":             "send reservations",
+	"StartWorkflow OrderWorkflow":      "process reservations",
+	"RunWorkflow OrderWorkflow":        "StartWorkflow OrderWorkflow",
+	"StartActivity ReadOrder":          "RunWorkflow OrderWorkflow",
+	"RunActivity ReadOrder":            "StartActivity ReadOrder",
+	"StartActivity TryPayment":         "RunWorkflow OrderWorkflow",
+	"RunActivity TryPayment":           "StartActivity TryPayment",
+	"POST payments/initiate":           "RunActivity TryPayment",
+	"StartActivity RequestPayment":     "RunWorkflow OrderWorkflow",
+	"RunActivity RequestPayment":       "StartActivity RequestPayment",
+	"POST /orders/:id/payment-success": "POST /orders",
+	"StartActivity Confirm":            "RunWorkflow OrderWorkflow",
+	"RunActivity Confirm":              "StartActivity Confirm",
 }
+
+// byUpdate are the spans of telling the workflow of its payment, and bySignal
+// those where no worker took that in time.
+var (
+	byUpdate = map[string]string{
+		"UpdateWorkflow payment-report": "POST /orders/:id/payment-success",
+		"HandleUpdate payment-report":   "UpdateWorkflow payment-report",
+	}
+	bySignal = map[string]string{
+		"SignalWithStartWorkflow OrderWorkflow": "POST /orders/:id/payment-success",
+		"HandleSignal payment-received":         "SignalWithStartWorkflow OrderWorkflow",
+	}
+)
 
 // ofWorker are the spans that an api does not make.
 var ofWorker = []string{"process reservations", "RunWorkflow OrderWorkflow", "RunActivity ReadOrder", "POST payments/initiate", "RunActivity Confirm"}
@@ -150,7 +162,13 @@ func (s *shop) traced(c *collector) map[string][]span {
 
 func (s *shop) expectTree(traced map[string][]span) {
 	s.t.Helper()
-	for name, parent := range below {
+	tree := maps.Clone(below)
+	if len(traced["HandleSignal payment-received"]) > 0 {
+		maps.Copy(tree, bySignal)
+	} else {
+		maps.Copy(tree, byUpdate)
+	}
+	for name, parent := range tree {
 		if len(traced[name]) != 1 {
 			s.t.Errorf("%d spans %q, want 1", len(traced[name]), name)
 			continue
