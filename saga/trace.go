@@ -88,8 +88,9 @@ func (s sagaTracer) StartSpan(o *interceptor.TracerStartSpanOptions) (intercepto
 	if o.ToHeader {
 		kind = trace.SpanKindClient
 	}
-	ctx, _ = s.tracer.Start(ctx, o.Operation+" "+o.Name, trace.WithTimestamp(o.Time), trace.WithSpanKind(kind), trace.WithAttributes(about(o.Tags)...))
-	return sagaSpan{ctx}, nil
+	_, span := s.tracer.Start(ctx, o.Operation+" "+o.Name, trace.WithTimestamp(o.Time), trace.WithSpanKind(kind), trace.WithAttributes(about(o.Tags)...))
+	// Not the context that Start returns: what is below it would have the span's own id.
+	return sagaSpan{trace.ContextWithSpan(context.Background(), span)}, nil
 }
 
 func parentContext(parent interceptor.TracerSpanRef) context.Context {

@@ -137,8 +137,12 @@ func (s *shop) purchase() (header string) {
 // buys.
 func (s *shop) traced(c *collector) map[string][]span {
 	s.t.Helper()
-	byName := map[string][]span{}
+	byName, known := map[string][]span{}, map[string]bool{}
 	for _, sp := range c.all() {
+		if known[sp.id] {
+			s.t.Errorf("%s has the id of another span", sp.name)
+		}
+		known[sp.id] = true
 		if sp.trace != clientTrace {
 			s.t.Errorf("%s is of another trace", sp.name)
 		}
