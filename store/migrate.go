@@ -26,7 +26,7 @@ const (
 // schema is left alone.
 func (s *Store) Migrate(ctx context.Context) error {
 	ctx = within(ctx, migrateTimeout)
-	if s.shared {
+	if s.shared || s.direct {
 		if err := s.requireSamePlace(ctx); err != nil {
 			return err
 		}

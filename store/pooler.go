@@ -80,7 +80,7 @@ func (s *Store) requireSamePlace(ctx context.Context) error {
 	var places [2]string
 	for i, db := range []*pgxpool.Pool{s.pool, s.sessions} {
 		err := db.QueryRow(ctx, `
-			SELECT concat_ws(' ', pg_postmaster_start_time(), current_database(), current_schema())`).Scan(&places[i])
+			SELECT concat_ws(' ', extract(epoch from pg_postmaster_start_time()), current_database(), current_schema())`).Scan(&places[i])
 		if wrong, ok := errors.AsType[misdirected](err); ok {
 			return wrong
 		}

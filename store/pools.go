@@ -25,6 +25,7 @@ func (s *Store) openPools(ctx context.Context, cfg Config) error {
 	if s.shared, err = leadsToPooler(ctx, conf); err != nil {
 		return dbError("connect", err)
 	}
+	s.direct = cfg.Direct != ""
 	intake := intakeConfig(conf)
 	if s.shared {
 		shareSessions(conf)

@@ -62,6 +62,7 @@ type Store struct {
 	intake   *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
 	sessions *pgxpool.Pool // for what a session must keep, past any pooler; connects when it is used
 	shared   bool          // pool and intake lead through a pooler
+	direct   bool          // sessions have a URL of their own
 	guard    *guard        // of all pools, and of the leader's connection
 	writes   bool          // the server must take writes, unless the URL says that it need not
 	moves    *batch.Batcher[move, order.Change]

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"strings"
 	"sync"
 	"testing"
 
@@ -48,5 +49,21 @@ func TestABadURLIsAnError(t *testing.T) {
 	t.Parallel()
 	if _, err := store.Open(t.Context(), store.Config{URL: "postgres://%zz", Log: zerolog.Nop()}); err == nil {
 		t.Fatal("a malformed URL was accepted")
+	}
+}
+
+// A lock that is held elsewhere keeps nobody from leading twice, with a pooler or
+// without.
+func TestADirectWayToAnotherPlaceIsRefused(t *testing.T) {
+	t.Parallel()
+	url := storetest.URL(t)
+	for direct, want := range map[string]bool{url: true, url + "&timezone=Asia/Tokyo": true, storetest.URL(t): false} {
+		s, err := store.Open(t.Context(), store.Config{URL: url, Direct: direct, Log: zerolog.Nop()})
+		must(t, err)
+		defer s.Close()
+		err = s.Migrate(t.Context())
+		if (err == nil) != want || err != nil && !strings.Contains(err.Error(), "DATABASE_DIRECT_URL") {
+			t.Errorf("%s beside %s: %v", direct, url, err)
+		}
 	}
 }
