@@ -11,7 +11,7 @@ import (
 )
 
 const (
-	readTimeout = 900 * time.Millisecond // of one reading
+	readTimeout = 700 * time.Millisecond // of one reading; less than the board's patience, or it would count as the board's own failure
 	readEvery   = 500 * time.Millisecond // at most, however many ask
 	readRarely  = 10 * time.Second       // at least, when somebody asks
 	readAgain   = 2 * time.Second        // after one that failed

@@ -83,6 +83,23 @@ func (f *sale) read() int {
 	return f.readings
 }
 
+// broken panics where it is asked.
+type broken struct{ *sale }
+
+func (broken) Overview(context.Context) (order.Overview, error) { panic("overview") }
+func (broken) Lag(context.Context) (int64, error)               { panic("lag") }
+
+func TestAPanicInAReadingCostsTheReadingAlone(t *testing.T) {
+	g := &gatherer{
+		source: broken{newSale()}, log: zerolog.Nop(),
+		checks: []Check{{Name: "redis", Ping: func(context.Context) error { panic("ping") }}},
+	}
+	f := g.figures(t.Context())
+	if f.overview != nil || f.lag != nil || len(f.away) != 1 {
+		t.Errorf("read %v and %v, %d checks fail", f.overview, f.lag, len(f.away))
+	}
+}
+
 // show runs test with a board of f, on a clock of its own.
 func show(t *testing.T, f *sale, test func(*testing.T, *Board), checks ...Check) {
 	t.Helper()

@@ -63,12 +63,14 @@ func (g *gatherer) point(ctx context.Context) point {
 	return p
 }
 
-// figures asks all backends at once.
+// figures asks all backends at once. One in which something panics counts as not
+// read: what goes wrong here must not end a process that takes orders.
 func (g *gatherer) figures(ctx context.Context) (f figures) {
 	ctx, cancel := context.WithTimeout(ctx, patience)
 	defer cancel()
 	var asked sync.WaitGroup
 	asked.Go(func() {
+		defer logPanic(g.log, "reading")
 		v, err := g.source.Overview(ctx)
 		if err != nil {
 			g.log.Warn().Err(err).Msg("the board cannot read the orders")
@@ -77,6 +79,7 @@ func (g *gatherer) figures(ctx context.Context) (f figures) {
 		f.overview = &v
 	})
 	asked.Go(func() {
+		defer logPanic(g.log, "reading")
 		lag, err := g.source.Lag(ctx)
 		if err != nil {
 			g.log.Warn().Err(err).Msg("the board cannot read the consumer's lag")
@@ -92,14 +95,17 @@ func (g *gatherer) figures(ctx context.Context) (f figures) {
 
 // failing is which checks fail.
 func (g *gatherer) failing(ctx context.Context) (away []Check) {
-	failed := make([]bool, len(g.checks))
+	well := make([]bool, len(g.checks))
 	var asked sync.WaitGroup
 	for i, check := range g.checks {
-		asked.Go(func() { failed[i] = check.Ping(ctx) != nil })
+		asked.Go(func() {
+			defer logPanic(g.log, "check")
+			well[i] = check.Ping(ctx) == nil
+		})
 	}
 	asked.Wait()
 	for i, check := range g.checks {
-		if failed[i] {
+		if !well[i] {
 			away = append(away, check)
 		}
 	}

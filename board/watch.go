@@ -8,6 +8,8 @@ import (
 	"sync"
 	"time"
 
+	"github.com/rs/zerolog"
+
 	"order-service/order"
 )
 
@@ -47,7 +49,7 @@ func (b *Board) refusal() error {
 // the client leaves or is too slow, its token expires, or the board is closed.
 // It closes conn.
 func (b *Board) Serve(conn net.Conn, expires time.Time) {
-	defer b.recover("stream")
+	defer logPanic(b.log, "stream")
 	ctx, cut := context.WithDeadline(b.ctx, expires)
 	context.AfterFunc(ctx, func() { _ = conn.Close() }) // whatever waits on it returns
 	w := &watcher{frames: make(chan []byte, maxWaiting), cut: cut}
@@ -133,7 +135,7 @@ func (b *Board) watched() bool {
 // step is one point. A panic costs that point: showing figures must not end a
 // process that takes orders.
 func (b *Board) step() {
-	defer b.recover("point")
+	defer logPanic(b.log, "point")
 	b.publish(b.gather(b.ctx))
 }
 
@@ -157,9 +159,9 @@ func (b *Board) publish(p point) {
 	}
 }
 
-// recover, deferred, logs a panic.
-func (b *Board) recover(of string) {
+// logPanic, deferred, logs a panic of a part of the board and ends it.
+func logPanic(log zerolog.Logger, of string) {
 	if cause := recover(); cause != nil {
-		b.log.Error().Interface("panic", cause).Bytes("stack", debug.Stack()).Msgf("panic in a %s of the board", of)
+		log.Error().Interface("panic", cause).Bytes("stack", debug.Stack()).Msgf("panic in a %s of the board", of)
 	}
 }
