@@ -82,13 +82,17 @@ func (c Config) checkKafkaLogin(k *checks) {
 	k.require(slices.Contains([]string{"", "PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "OAUTHBEARER", "AWS_MSK_IAM"}, c.KafkaSASL),
 		"KAFKA_SASL_MECHANISM must be PLAIN, SCRAM-SHA-256, SCRAM-SHA-512, OAUTHBEARER or AWS_MSK_IAM")
 	k.require(password == (c.KafkaUsername != ""), "KAFKA_USERNAME goes with KAFKA_SASL_MECHANISM PLAIN or SCRAM-SHA-…")
-	k.require(password || c.KafkaPassword == "", "KAFKA_PASSWORD goes with KAFKA_SASL_MECHANISM PLAIN or SCRAM-SHA-…")
+	k.require(password == (c.KafkaPassword != ""), "KAFKA_PASSWORD goes with KAFKA_SASL_MECHANISM PLAIN or SCRAM-SHA-…")
 	k.require(bearer == (c.KafkaToken != "" || c.KafkaTokenURL != ""), "KAFKA_TOKEN or KAFKA_OAUTH_TOKEN_URL goes with KAFKA_SASL_MECHANISM=OAUTHBEARER")
 	k.require(c.KafkaToken == "" || c.KafkaTokenURL == "", "KAFKA_TOKEN and KAFKA_OAUTH_TOKEN_URL exclude each other")
 	k.require(c.KafkaTokenURL == "" || httpURL(c.KafkaTokenURL) && secretly(c.KafkaTokenURL), "KAFKA_OAUTH_TOKEN_URL must be an https URL, or an http one on this machine")
 	k.require((c.KafkaTokenURL == "") == (c.KafkaClientID == ""), "KAFKA_OAUTH_CLIENT_ID and KAFKA_OAUTH_TOKEN_URL go together")
+	k.require((c.KafkaTokenURL == "") == (c.KafkaClientSecret == ""), "KAFKA_OAUTH_CLIENT_SECRET and KAFKA_OAUTH_TOKEN_URL go together")
+	k.require(c.KafkaTokenURL != "" || len(c.KafkaScopes) == 0, "KAFKA_OAUTH_SCOPES go with KAFKA_OAUTH_TOKEN_URL")
+	k.require(bearer || len(c.KafkaExtensions) == 0, "KAFKA_OAUTH_EXTENSIONS go with KAFKA_SASL_MECHANISM=OAUTHBEARER")
 	k.require(every(c.KafkaExtensions, extension.MatchString), "KAFKA_OAUTH_EXTENSIONS must be name=value, several separated by commas")
 	k.require(c.KafkaSASL != "AWS_MSK_IAM" || (c.AWSAccessKey == "") == (c.AWSSecretKey == ""), "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY go together")
+	k.require(c.KafkaSASL != "AWS_MSK_IAM" || c.AWSAccessKey != "" || c.AWSContainer() != "", "AWS_ACCESS_KEY_ID is missing, and AWS_CONTAINER_CREDENTIALS_FULL_URI, where the container's role would have its own: KAFKA_SASL_MECHANISM=AWS_MSK_IAM wants one")
 	k.require(c.KafkaSASL != "AWS_MSK_IAM" || c.KafkaSecurity().Enabled, "KAFKA_SASL_MECHANISM=AWS_MSK_IAM wants KAFKA_TLS=true")
 }
 
@@ -97,6 +101,7 @@ func (c Config) checkPayment(k *checks) {
 	if c.Role.Worker() {
 		k.require(c.PaymentSandbox || httpURL(c.PaymentURL), "PAYMENT_URL must be the http or https URL of the payment provider (or set PAYMENT_SANDBOX=true)")
 		c.PaymentSecurity().check(k, "PAYMENT_TLS_CA", "PAYMENT_TLS_CERT", "PAYMENT_TLS_KEY")
+		k.require(!c.PaymentSecurity().Enabled || strings.HasPrefix(c.PaymentURL, "https://"), "PAYMENT_TLS_CA and PAYMENT_TLS_CERT want an https PAYMENT_URL")
 		k.require(c.PaymentAPIKey == "" || secretly(c.PaymentURL), "PAYMENT_API_KEY is a secret: it wants an https PAYMENT_URL, or one on this machine")
 	}
 	k.require(!c.PaymentSandbox || c.PaymentURL == "", "PAYMENT_URL and PAYMENT_SANDBOX=true exclude each other")

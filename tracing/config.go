@@ -3,6 +3,7 @@ package tracing
 import (
 	"fmt"
 	"math"
+	"net/url"
 	"slices"
 	"strconv"
 	"strings"
@@ -35,7 +36,10 @@ func Load(environ []string) (Config, error) {
 		return Config{}, nil
 	}
 	c := Config{Enabled: true}
-	var err error
+	err := endpoint(get)
+	if err != nil {
+		return Config{}, err
+	}
 	if c.Protocol, err = protocol(get); err != nil {
 		return Config{}, err
 	}
@@ -60,9 +64,29 @@ func lookup(environ []string) func(names ...string) string {
 	}
 }
 
+// The endpoint's variables, the one that counts first.
+const (
+	tracesEndpoint = "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT"
+	otlpEndpoint   = "OTEL_EXPORTER_OTLP_ENDPOINT"
+)
+
 func enabled(get func(...string) string) bool {
-	return get("OTEL_EXPORTER_OTLP_TRACES_ENDPOINT", "OTEL_EXPORTER_OTLP_ENDPOINT") != "" &&
+	return get(tracesEndpoint, otlpEndpoint) != "" &&
 		!strings.EqualFold(get("OTEL_SDK_DISABLED"), "true") && get("OTEL_TRACES_EXPORTER") != "none"
+}
+
+// endpoint judges the one that counts. The exporters make something of any text,
+// and then reach nobody.
+func endpoint(get func(...string) string) error {
+	name := otlpEndpoint
+	if get(tracesEndpoint) != "" {
+		name = tracesEndpoint
+	}
+	u, err := url.Parse(get(name))
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" {
+		return fmt.Errorf("%s must be an http or https URL, such as http://collector:4318", name)
+	}
+	return nil
 }
 
 func protocol(get func(...string) string) (string, error) {
@@ -72,7 +96,7 @@ func protocol(get func(...string) string) (string, error) {
 	case protocolGRPC, protocolHTTP:
 		return p, nil
 	default:
-		return "", fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL must be %s or %s, not %q", protocolGRPC, protocolHTTP, p)
+		return "", fmt.Errorf("OTEL_EXPORTER_OTLP_PROTOCOL (or …_TRACES_PROTOCOL) must be %s or %s, not %q", protocolGRPC, protocolHTTP, p)
 	}
 }
 

@@ -52,6 +52,7 @@ func TestTheStandardVariablesDecide(t *testing.T) {
 
 func TestAVariableThatIsWrongIsNamed(t *testing.T) {
 	for _, wrong := range []string{
+		"OTEL_EXPORTER_OTLP_ENDPOINT=collector:4318", "OTEL_EXPORTER_OTLP_ENDPOINT=10.0.0.1:4318", "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT=http://",
 		"OTEL_EXPORTER_OTLP_PROTOCOL=http/json", "OTEL_TRACES_SAMPLER=jaeger_remote",
 		"OTEL_TRACES_SAMPLER_ARG=1%", "OTEL_TRACES_SAMPLER_ARG=1.5", "OTEL_TRACES_SAMPLER_ARG=-1", "OTEL_TRACES_SAMPLER_ARG=NaN",
 	} {
