@@ -35,6 +35,7 @@ func connect(c Config, l limits) (redis.UniversalClient, error) {
 			return o.Username, password, err
 		}
 	}
+	o.Dialer = dialer(l.timeout, o.TLSConfig)
 	o.DialTimeout, o.ReadTimeout, o.WriteTimeout, o.PoolTimeout = l.timeout, l.timeout, l.timeout, l.timeout
 	o.ContextTimeoutEnabled = true
 	o.MaxRetries, o.DialerRetries = -1, 1

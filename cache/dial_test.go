@@ -1,0 +1,54 @@
+package cache
+
+import (
+	"errors"
+	"net"
+	"os"
+	"testing"
+	"time"
+)
+
+// pair is a connection as the gate has them, and its other end.
+func pair(t *testing.T) (ours, theirs net.Conn) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer l.Close()
+	if ours, err = dialer(time.Second, nil)(t.Context(), "tcp", l.Addr().String()); err != nil {
+		t.Fatal(err)
+	}
+	if theirs, err = l.Accept(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { ours.Close(); theirs.Close() })
+	return ours, theirs
+}
+
+func TestAReplyThatCameInTimeIsReadAfterTheDeadline(t *testing.T) {
+	ours, theirs := pair(t)
+	if _, err := theirs.Write([]byte("+PONG\r\n")); err != nil {
+		t.Fatal(err)
+	}
+	time.Sleep(10 * time.Millisecond) // we are late
+	if err := ours.SetReadDeadline(time.Now().Add(-time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	reply := make([]byte, 16)
+	if n, err := ours.Read(reply); err != nil || string(reply[:n]) != "+PONG\r\n" {
+		t.Errorf("%q, %v", reply[:n], err)
+	}
+}
+
+func TestASilentPeerIsStillGivenUp(t *testing.T) {
+	ours, _ := pair(t)
+	for range 2 {
+		if err := ours.SetReadDeadline(time.Now().Add(time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		if n, err := ours.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
+			t.Errorf("%d bytes, %v", n, err)
+		}
+	}
+}
