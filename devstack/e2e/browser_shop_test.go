@@ -39,7 +39,7 @@ func TestBrowserBuysAndPaysInTheSandbox(t *testing.T) {
 	b.buy()
 	b.pay()
 	b.seesOrder("Confirmed")
-	b.sees("#order-list .steps", "Paid and confirmed")
+	b.sees("#order-list .steps", "Confirmed")
 	b.sees("#product-list", "Only 2 left")
 	s.expectLedger(productID, ledger{Available: 2, Confirmed: 1})
 }

@@ -45,7 +45,7 @@ export const statuses = {
   PENDING: { badge: "Processing", step: "Order placed", tone: "busy" },
   INVENTORY_RESERVED: { badge: "Reserved", step: "Units reserved", tone: "busy" },
   PAYMENT_PENDING: { badge: "Awaiting payment", step: "Payment requested", tone: "warn" },
-  CONFIRMED: { badge: "Confirmed", step: "Paid and confirmed", tone: "good", final: true },
+  CONFIRMED: { badge: "Confirmed", step: "Confirmed", tone: "good", final: true },
   FAILED: { badge: "Failed", step: "Not completed", tone: "bad", final: true },
   CANCELLED: { badge: "Cancelled", step: "Cancelled", tone: "off", final: true },
 };
