@@ -26,7 +26,7 @@ const rpcTimeout = 5 * time.Second
 
 // reportTimeout bounds how long an update waits for a worker to take it, some
 // round trips where one is idle. After it there must be time for a signal.
-const reportTimeout = 2 * time.Second
+const reportTimeout = 3 * time.Second
 
 // A line that has fallen silent is given up keepAliveTimeout after something was
 // sent over it; one on which nothing is, is asked after keepAliveTime, and servers
