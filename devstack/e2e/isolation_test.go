@@ -94,8 +94,8 @@ func (s *shop) sellQuickly(productID string) {
 }
 
 // place has orders placed, a few at a time, and returns how long each took. All
-// of them must be taken. Redis has 30 ms, which is too little where the
-// processors are what is short, so an order that is told so comes again.
+// of them must be taken, at the first try but for one in ten: Redis has 30 ms,
+// and where the processors are what is short it may be Redis that gets none.
 func (s *shop) place(productID string, orders int) []time.Duration {
 	s.t.Helper()
 	const atOnce = 4
@@ -115,6 +115,9 @@ func (s *shop) place(productID string, orders int) []time.Duration {
 	}
 	buyers.Wait()
 	s.t.Logf("%d answers of %d were 503, because Redis was late", again.Load(), again.Load()+int64(orders))
+	if again.Load() > int64(orders/10) {
+		s.t.Error("that is more than one in ten")
+	}
 	return took
 }
 
