@@ -93,6 +93,17 @@ func (s *stand) wait(done <-chan struct{}) {
 	}
 }
 
+// awaitingPayment starts the worker and returns an order that waits for its payment.
+func (s *stand) awaitingPayment() uuid.UUID {
+	s.t.Helper()
+	id := s.accept()
+	pending := s.reached(order.PaymentPending)
+	s.worker.Start()
+	s.start(id)
+	s.wait(pending)
+	return id
+}
+
 // ended waits for a workflow to complete and decodes its result.
 func (s *stand) ended(workflowID string, result any) {
 	s.t.Helper()
@@ -146,11 +157,7 @@ func (s *stand) record(workflowID, name string) {
 func TestServerConfirmsPaidOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.accept()
-	pending := s.reached(order.PaymentPending)
-	s.worker.Start()
-	s.start(id)
-	s.wait(pending)
+	id := s.awaitingPayment()
 	p := s.pay(id, "a-"+id.String())
 	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
 		t.Fatal(err)
@@ -180,11 +187,7 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 func TestServerKeepsAPaymentThatNoWorkerIsThereToTake(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.accept()
-	pending := s.reached(order.PaymentPending)
-	s.worker.Start()
-	s.start(id)
-	s.wait(pending)
+	id := s.awaitingPayment()
 	s.worker.Stop()
 	for _, payment := range []string{"first-", "second-"} {
 		if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, payment+id.String())); err != nil {
@@ -253,11 +256,7 @@ func TestServerFailsSoldOutOrder(t *testing.T) {
 func TestServerFailsDeclinedOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.accept()
-	pending := s.reached(order.PaymentPending)
-	s.worker.Start()
-	s.start(id)
-	s.wait(pending)
+	id := s.awaitingPayment()
 	if err := s.client.PaymentDeclined(t.Context(), s.order(id), asked(id), "no funds"); err != nil {
 		t.Fatal(err)
 	}
@@ -441,11 +440,7 @@ func TestServerRefundLeavesAppliedPaymentAlone(t *testing.T) {
 func TestServerHandsOrderToAnotherWorker(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.accept()
-	pending := s.reached(order.PaymentPending)
-	s.worker.Start()
-	s.start(id)
-	s.wait(pending)
+	id := s.awaitingPayment()
 	s.worker.Stop()
 	if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, "a-"+id.String())); err != nil {
 		t.Fatal(err)
