@@ -25,7 +25,7 @@ import (
 const rpcTimeout = 5 * time.Second
 
 // reportTimeout bounds how long an update waits for a worker to take it, some
-// round trips where one is idle. After it there must be time for a signal.
+// round trips where one is idle. What is left of rpcTimeout is for the signal.
 const reportTimeout = 3 * time.Second
 
 // A line that has fallen silent is given up keepAliveTimeout after something was
@@ -135,6 +135,8 @@ func (c *Client) Cancel(ctx context.Context, o order.Order) error {
 // not. CodeConflict: the saga has ended; the payment's state in Postgres says
 // whether it was used, and Refund is for one that was not.
 func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error {
+	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	defer cancel()
 	if o.Status == order.PaymentPending && c.report(ctx, p) {
 		return nil
 	}
@@ -144,19 +146,30 @@ func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Pay
 // report tells a saga that waits for p by an update, and reports whether it has
 // taken it: by then the order is confirmed, as a rule. Temporal hands an update to
 // a worker before it writes anything, so that a payment costs it one write where a
-// signal costs three. What is not taken in time is nowhere: it has to be signalled,
-// and the saga may then hear of it twice.
+// signal costs three. But nothing keeps what no worker takes: that has to be
+// signalled, and the saga may then hear of it twice.
+//
+// The update has no id of ours. By one, Temporal would answer for a saga that has
+// ended, or that could not use the payment when it first came.
 func (c *Client) report(ctx context.Context, p order.Payment) bool {
 	if !c.heard.ask(time.Now()) {
 		return false
 	}
-	ctx, cancel := context.WithTimeout(ctx, reportTimeout)
+	limited, cancel := context.WithTimeout(ctx, reportTimeout)
 	defer cancel()
-	_, err := c.temporal.UpdateWorkflow(ctx, client.UpdateWorkflowOptions{
-		WorkflowID: orderWorkflowID(p.OrderID), UpdateName: paymentReport, UpdateID: p.ID, Args: []any{p},
-		WaitForStage: client.WorkflowUpdateStageAccepted,
+	taken, err := c.temporal.UpdateWorkflow(limited, client.UpdateWorkflowOptions{
+		WorkflowID: orderWorkflowID(p.OrderID), UpdateName: paymentReport, Args: []any{p},
+		WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
-	c.heard.tell(time.Now(), ctx.Err() == nil)
+	if err == nil {
+		err = taken.Get(limited, nil) // where a worker of a build without updates has rejected it
+	}
+	switch {
+	case err == nil:
+		c.heard.tell(time.Now(), true)
+	case limited.Err() != nil && ctx.Err() == nil: // other errors are of this order alone
+		c.heard.tell(time.Now(), false)
+	}
 	return err == nil
 }
 

@@ -16,6 +16,8 @@ import (
 	"github.com/rs/zerolog"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	"go.temporal.io/sdk/worker"
+	"go.temporal.io/sdk/workflow"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"order-service/order"
@@ -174,6 +176,11 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); order.CodeOf(err) != order.CodeConflict {
 		t.Errorf("payment for an ended saga: %v", err)
 	}
+	before := s.order(id)
+	before.Status = order.PaymentPending // as a backup of Postgres may say again
+	if err := s.client.PaymentReceived(t.Context(), before, p); order.CodeOf(err) != order.CodeConflict {
+		t.Errorf("payment for an ended saga by update: %v", err)
+	}
 	if err := s.client.PaymentDeclined(t.Context(), s.order(id), "b", ""); order.CodeOf(err) != order.CodeConflict {
 		t.Errorf("decline for an ended saga: %v", err)
 	}
@@ -202,6 +209,33 @@ func TestServerKeepsAPaymentThatNoWorkerIsThereToTake(t *testing.T) {
 	s.ended(refundWorkflowID("second-"+id.String()), &refunded)
 	if !refunded {
 		t.Error("the second payment is kept")
+	}
+}
+
+// A worker of a build that knows no updates rejects one. That is no answer.
+func TestServerSignalsAPaymentThatAnOlderWorkerRejects(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	older := worker.New(s.client.temporal, s.client.cfg.TaskQueue, worker.Options{})
+	older.RegisterWorkflowWithOptions(func(ctx workflow.Context, _ Input) (p order.Payment, _ error) {
+		workflow.GetSignalChannel(ctx, paymentReceivedSignal).Receive(ctx, &p)
+		return p, nil
+	}, workflow.RegisterOptions{Name: "OrderWorkflow"})
+	if err := older.Start(); err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(older.Stop)
+	s.start(id)
+	o, p := s.order(id), s.pay(id, "a-"+id.String())
+	o.Status = order.PaymentPending
+	if err := s.client.PaymentReceived(t.Context(), o, p); err != nil {
+		t.Fatal(err)
+	}
+	var heard order.Payment
+	s.ended(orderWorkflowID(id), &heard)
+	if heard.ID != p.ID {
+		t.Errorf("heard of %q", heard.ID)
 	}
 }
 

@@ -81,8 +81,11 @@ func (s sagaTracer) StartSpan(o *interceptor.TracerStartSpanOptions) (intercepto
 	if o.Operation == "ValidateUpdate" || !trace.SpanContextFromContext(ctx).IsSampled() { // no update is validated
 		return sagaSpan{context.Background()}, nil
 	}
-	if o.Operation == "RunWorkflow" {
+	switch o.Operation { // what is begun again whenever a history is read anew
+	case "RunWorkflow":
 		ctx = tracing.WithSpanID(ctx, o.IdempotencyKey)
+	case "HandleUpdate":
+		ctx = tracing.WithSpanID(ctx, o.Tags["temporalRunID"]+o.Tags["temporalUpdateID"])
 	}
 	kind := trace.SpanKindServer
 	if o.ToHeader {
