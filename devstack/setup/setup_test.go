@@ -18,7 +18,7 @@ var fakes = map[string]string{
 }
 
 // everything is what make test-real needs, and the means to install it.
-var everything = []string{"go", "git", "initdb", "redis-server", "pgbouncer", "ps", "gcc", "chromium", "java", "mvn", "env", "sudo", "apt-get"}
+var everything = []string{"go", "git", "initdb", "redis-server", "pgbouncer", "ps", "gcc", "chromium", "curl", "java", "mvn", "env", "sudo", "apt-get"}
 
 // machine is a PATH.
 type machine struct {
