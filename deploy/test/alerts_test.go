@@ -124,6 +124,31 @@ func TestRulesAskForMetricsThatThereAre(t *testing.T) {
 	}
 }
 
+// A Prometheus may see several installations, and the health of one must not
+// hide the trouble of another. absent() speaks of all at once, so it is left to
+// the alert that has another word for each.
+func TestEveryAlertTellsInstallationsApart(t *testing.T) {
+	for name, rule := range alertRules(t) {
+		parsed, err := parser.NewParser(parser.Options{}).ParseExpr(rule.Expr)
+		if err != nil {
+			t.Fatal(err)
+		}
+		parser.Inspect(parsed, func(node parser.Node, _ []parser.Node) error {
+			switch n := node.(type) {
+			case *parser.AggregateExpr:
+				if n.Without || !slices.Contains(n.Grouping, "namespace") || !slices.Contains(n.Grouping, "job") {
+					t.Errorf("%s adds installations up: %s", name, n)
+				}
+			case *parser.Call:
+				if strings.HasPrefix(n.Func.Name, "absent") && name != "MetricsAbsent" {
+					t.Errorf("%s asks whether all are absent: %s", name, n)
+				}
+			}
+			return nil
+		})
+	}
+}
+
 func TestEveryAlertSaysWhoseItIsAndWhatToDo(t *testing.T) {
 	for name, rule := range alertRules(t) {
 		if s := rule.Labels["severity"]; s != "critical" && s != "warning" {
