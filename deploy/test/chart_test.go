@@ -8,6 +8,7 @@ import (
 	"io"
 	"maps"
 	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -128,7 +129,9 @@ func TestChartRefusesWhatCannotWork(t *testing.T) {
 		"gone before anybody notices":     {least + "\napi: {shutdownDelaySeconds: 1}", "shutdownDelaySeconds"},
 		"what the chart sets":             {least + "\napi: {config: {ADMIN_ADDR: \":9090\"}}", "ADMIN_ADDR is set by the chart"},
 		"one variable from two places":    {least + "\napi: {config: {DATABASE_URL: \"x\"}}", "DATABASE_URL is among config and among secrets"},
-		"an api that trusts nobody":       {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example"}`, "api needs one of JWT_JWKS_URL, JWT_SECRET"},
+		"an api that trusts nobody":       {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example"}`, "api needs one of JWT_JWKS_URL, JWT_SECRET, JWT_ISSUER as a URL, in"},
+		"an issuer that cannot be asked":  {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example", JWT_ISSUER: shop}`, "api needs one of"},
+		"an api whose keys are nowhere":   {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example", JWT_JWKS_URL: ""}`, "api needs one of"},
 		"a worker that cannot be paid":    {`config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example"}`, "worker needs one of PAYMENT_URL"},
 		"an ingress for no host":          {least + "\ningress: {enabled: true}", "ingress.host"},
 	} {
@@ -138,14 +141,47 @@ func TestChartRefusesWhatCannotWork(t *testing.T) {
 	}
 }
 
+// recipes are the blocks of variables of a page, each a map.
+func recipes(t *testing.T, page string) (all []map[string]string) {
+	t.Helper()
+	for _, block := range regexp.MustCompile("(?s)```sh\n(.*?)```").FindAllStringSubmatch(readFile(t, page), -1) {
+		variables := map[string]string{}
+		for _, line := range regexp.MustCompile(`(?m)^([A-Z_]+)=(.*?)(?:\s+#.*)?$`).FindAllStringSubmatch(block[1], -1) {
+			variables[line[1]] = line[2]
+		}
+		all = append(all, variables)
+	}
+	return all
+}
+
+func TestChartTakesEveryIdentityProvider(t *testing.T) {
+	all := recipes(t, "../../docs/identity.md")
+	if len(all) < 4 {
+		t.Fatalf("%d recipes", len(all))
+	}
+	for _, variables := range all {
+		variables["PUBLIC_URL"], variables["PAYMENT_URL"] = "https://shop.example", "https://pay.example"
+		values := text(t, map[string]any{"config": variables})
+		for _, pod := range []string{"api", "worker"} {
+			if got := variable(pods(t, values)[pod].Spec.Containers[0], "JWT_ISSUER"); got != variables["JWT_ISSUER"] {
+				t.Errorf("%s has the issuer %q of\n%s", pod, got, values)
+			}
+		}
+	}
+}
+
 func TestNotesTellWhatComesNext(t *testing.T) {
 	notes := rendered(t, least)["order-service/templates/NOTES.txt"]
 	for _, want := range []string{
 		"https://shop.example", "route that to Service sale-order-service", "Nobody is woken", "exec deploy/sale-order-service-worker",
+		"the ports 5432, 6379, 9092, 7233, 443, and nothing else", "networkPolicy.backendPorts",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in\n%s", want, notes)
 		}
+	}
+	if open := rendered(t, least+"\nnetworkPolicy: {enabled: false}")["order-service/templates/NOTES.txt"]; strings.Contains(open, "nothing else") {
+		t.Error("it tells of a policy that is not there")
 	}
 	if strings.Contains(notes, "DEMONSTRATION") {
 		t.Error("it calls a shop a demonstration")

@@ -4,6 +4,8 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -16,8 +18,10 @@ type composeFile struct {
 	Services map[string]struct {
 		Profiles    []string `json:"profiles"`
 		Volumes     []string `json:"volumes"`
+		Tmpfs       []string `json:"tmpfs"`
 		Environment any      `json:"environment"`
 	} `json:"services"`
+	Volumes map[string]any `json:"volumes"`
 }
 
 func compose(t *testing.T) (c composeFile) {
@@ -47,6 +51,22 @@ func TestComposeMountsWhatThereIs(t *testing.T) {
 	}
 	if mounted < 5 {
 		t.Errorf("%d files are mounted", mounted)
+	}
+}
+
+func TestComposeKeepsTracesOnADisk(t *testing.T) {
+	c := compose(t)
+	tempo := c.Services["tempo"]
+	if len(tempo.Tmpfs) > 0 || !slices.Contains(tempo.Volumes, "tempo:/var/tempo") {
+		t.Errorf("Tempo writes to %v, and to %v in memory", tempo.Volumes, tempo.Tmpfs)
+	}
+	if _, there := c.Volumes["tempo"]; !there {
+		t.Error("Tempo's volume is not there")
+	}
+	for _, path := range regexp.MustCompile(`path: ([^}\s]+)`).FindAllStringSubmatch(readFile(t, "../compose/tempo.yaml"), -1) {
+		if !strings.HasPrefix(path[1], "/var/tempo/") {
+			t.Errorf("Tempo writes to %s", path[1])
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package deploy
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -169,14 +170,15 @@ func text(t *testing.T, v any) string {
 	return string(b)
 }
 
-// What the service itself promises, or needs at most: serve.go, api/health.go
-// and config/validate.go.
+// What the service itself promises, or needs at most: serve.go, api/health.go,
+// store/guard.go and config/validate.go.
 const (
 	stopTimeout      = 15 * time.Second
 	startPatience    = 30 * time.Second // for Postgres and, after it, for Redis
 	startRest        = 10 * time.Second // Kafka's topics and the tail
 	checkTimeout     = 2 * time.Second
 	maxShutdownDelay = 8 * time.Second
+	migrateTimeout   = time.Hour
 )
 
 func TestProbesAndTheStopFitEachOther(t *testing.T) {
@@ -355,11 +357,38 @@ func TestOnlyScrapersAndClientsGetIn(t *testing.T) {
 	}
 }
 
+// A port that a recipe leads to, and that the policy does not open, is one of
+// those that its comment names: what is dropped says nothing.
+func TestPortsOfTheRecipesAreOpenOrNamed(t *testing.T) {
+	_, comment, _ := strings.Cut(readFile(t, chartDir+"/values.yaml"), "scrapers: []")
+	comment, _, found := strings.Cut(comment, "podMonitor:")
+	if !found {
+		t.Fatal("the policy's values are not where they were")
+	}
+	for _, page := range []string{"../../docs/managed.md", "../../docs/tracing.md"} {
+		ports := regexp.MustCompile(`(?:[\w…]:|port )(\d{2,5})\b`).FindAllStringSubmatch(readFile(t, page), -1)
+		if len(ports) < 2 {
+			t.Errorf("%s names %d ports", page, len(ports))
+		}
+		for _, port := range ports {
+			if !regexp.MustCompile(`\b` + port[1] + `\b`).MatchString(comment) {
+				t.Errorf("%s leads to port %s, of which the policy says nothing", page, port[1])
+			}
+		}
+	}
+	if !strings.Contains(comment, "169.254.170.23") {
+		t.Error("it does not name the agent that has the credentials of AWS")
+	}
+}
+
 func TestMigrationComesBeforeThePods(t *testing.T) {
 	jobs := of[*batch.Job](t, least)
 	migrate, verify := jobs["sale-order-service-migrate"], jobs["sale-order-service-verify"]
 	if got := migrate.Annotations["helm.sh/hook"]; got != "pre-install,pre-upgrade" {
 		t.Errorf("the migration runs at %q", got)
+	}
+	if got := seconds(*migrate.Spec.ActiveDeadlineSeconds); got < migrateTimeout {
+		t.Errorf("the migration is killed after %v", got)
 	}
 	if got := verify.Annotations["helm.sh/hook"]; got != "test" {
 		t.Errorf("the check runs at %q", got)

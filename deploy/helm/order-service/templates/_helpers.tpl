@@ -117,14 +117,18 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Refuses a role that has none of some variables: it would not start. */}}
+{{/* Refuses a role that has none of some variables: it would not start. An issuer counts where it can be asked for its
+keys, which takes a URL; what a Secret has is not known here. */}}
 {{- define "order-service.needs" -}}
-{{- $has := list }}
-{{- range list .root.Values.config .root.Values.secrets .role.config .role.secrets }}{{ $has = concat $has (keys .) }}{{ end }}
+{{- $config := merge (deepCopy .role.config) .root.Values.config }}
+{{- $secrets := merge (deepCopy .role.secrets) .root.Values.secrets }}
 {{- $found := false }}
-{{- range .any }}{{ if has . $has }}{{ $found = true }}{{ end }}{{ end }}
+{{- range .any }}
+{{- $value := get $config . }}
+{{- if or (hasKey $secrets .) (and $value (or (ne . "JWT_ISSUER") (regexMatch "^https?://[^/]" $value))) }}{{ $found = true }}{{ end }}
+{{- end }}
 {{- if not $found }}
-{{- fail (printf "%s needs one of %s, in config or secrets" .component (join ", " .any)) }}
+{{- fail (printf "%s needs one of %s, in config or secrets" .component (join ", " .any | replace "JWT_ISSUER" "JWT_ISSUER as a URL")) }}
 {{- end }}
 {{- end }}
 
