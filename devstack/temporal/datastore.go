@@ -76,7 +76,7 @@ func sqliteStore(file string) (datastore, error) {
 			return datastore{}, err
 		}
 	}
-	// The defaults, 2 MB of pages and a checkpoint after 4 MB, cost a twelfth of its rate.
+	// The defaults, 2 MB of pages and a checkpoint after 4 MB, cost Temporal a twelfth of its rate.
 	db := sqliteFile(file, map[string]string{
 		"journal_mode": "wal", "synchronous": "full", "busy_timeout": "10000",
 		"cache_size": "-65536", "wal_autocheckpoint": "8000",
