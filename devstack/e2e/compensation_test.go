@@ -7,8 +7,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
-
 	"order-service/order"
 )
 
@@ -96,10 +94,7 @@ func (s *shop) lockProduct(id string) (unlock func()) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := pgx.Connect(ctx, s.env["DATABASE_URL"])
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := s.database(ctx)
 	unlock = sync.OnceFunc(func() { _ = db.Close(context.Background()) }) // which rolls back
 	s.t.Cleanup(unlock)
 	if _, err := db.Exec(ctx, `BEGIN`); err != nil {

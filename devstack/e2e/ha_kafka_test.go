@@ -81,15 +81,17 @@ func kill(t *testing.T, brokers *apache.Cluster, id int32) {
 }
 
 // coordinator is the broker that the workers' group depends on: of the three it
-// is the one whose end is noticed most.
-func (s *shop) coordinator() int32 {
+// is the one whose end is noticed most. There is none until the group's own
+// topic has leaders.
+func (s *shop) coordinator() (id int32) {
 	s.t.Helper()
-	group := s.env["KAFKA_CONSUMER_GROUP"]
-	found := kadm.NewClient(s.kafka()).FindGroupCoordinators(s.t.Context(), group)[group]
-	if found.Err != nil {
-		s.t.Fatal(found.Err)
-	}
-	return found.NodeID
+	group, admin := s.env["KAFKA_CONSUMER_GROUP"], kadm.NewClient(s.kafka())
+	s.wait("the group has a coordinator", patience, func() bool {
+		found := admin.FindGroupCoordinators(s.t.Context(), group)[group]
+		id = found.NodeID
+		return found.Err == nil
+	})
+	return id
 }
 
 // expectReplicated fails the test unless a record is on two brokers before it
@@ -97,13 +99,13 @@ func (s *shop) coordinator() int32 {
 func (s *shop) expectReplicated() {
 	s.t.Helper()
 	admin, topic := kadm.NewClient(s.kafka()), s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"]
-	topics, err := admin.ListTopics(s.t.Context(), topic)
-	if err != nil {
-		s.t.Fatal(err)
-	}
-	if n := topics[topic].Partitions.NumReplicas(); n != 3 {
-		s.t.Errorf("the topic has %d replicas", n)
-	}
+	s.wait("the topic has three replicas", patience, func() bool { // a broker hears of it later than the one it was made at
+		topics, err := admin.ListTopics(s.t.Context(), topic)
+		if err != nil {
+			s.t.Fatal(err)
+		}
+		return topics[topic].Partitions.NumReplicas() == 3
+	})
 	configs, err := admin.DescribeTopicConfigs(s.t.Context(), topic)
 	if err != nil {
 		s.t.Fatal(err)

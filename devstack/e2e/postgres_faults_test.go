@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/jackc/pgx/v5"
 	"github.com/rs/zerolog"
 
 	"order-service/devstack/postgres"
@@ -112,12 +111,9 @@ func (s *shop) slowCommits(d time.Duration) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := pgx.Connect(ctx, s.env["DATABASE_URL"])
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := s.database(ctx)
 	defer db.Close(ctx)
-	_, err = db.Exec(ctx, `
+	_, err := db.Exec(ctx, `
 		CREATE FUNCTION slow_commit() RETURNS trigger LANGUAGE plpgsql AS $$
 		BEGIN
 			IF current_setting('slow.commit', true) IS DISTINCT FROM txid_current()::text THEN

@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"cmp"
 	"context"
 	"crypto/rand"
 	"net/url"
@@ -28,15 +29,23 @@ func newSchema(t *testing.T) string {
 	return u.String()
 }
 
+// database opens a session at the shop's database itself: behind a pooler it
+// may find another's prepared statements under the names of its own.
+func (s *shop) database(ctx context.Context) *pgx.Conn {
+	s.t.Helper()
+	db, err := pgx.Connect(ctx, cmp.Or(s.env["DATABASE_DIRECT_URL"], s.env["DATABASE_URL"]))
+	if err != nil {
+		s.t.Fatal(err)
+	}
+	return db
+}
+
 // ask reads one row of the shop's database into dest.
 func (s *shop) ask(sql string, dest ...any) {
 	s.t.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), patience)
 	defer cancel()
-	db, err := pgx.Connect(ctx, s.env["DATABASE_URL"])
-	if err != nil {
-		s.t.Fatal(err)
-	}
+	db := s.database(ctx)
 	defer db.Close(ctx)
 	if err := db.QueryRow(ctx, sql).Scan(dest...); err != nil {
 		s.t.Fatal(err)
