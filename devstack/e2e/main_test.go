@@ -73,6 +73,7 @@ func build(dir string, flags ...string) (string, error) {
 func buildFrom(source, binary string, flags ...string) error {
 	cmd := exec.Command("go", append([]string{"build", "-race", "-o", binary}, flags...)...)
 	cmd.Dir = source
+	cmd.Env = append(os.Environ(), "CGO_ENABLED=1") // the race detector is C
 	if out, err := cmd.CombinedOutput(); err != nil {
 		return fmt.Errorf("build order-service: %w\n%s", err, out)
 	}
