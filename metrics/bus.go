@@ -19,29 +19,29 @@ var progressBounds = []time.Duration{
 // Bus measures the way of orders through Kafka.
 type Bus struct {
 	published, unpublished, orders prometheus.Counter
-	publishing, starting           *histogram
+	publishing, starting           timer
 	started, again, never          prometheus.Counter
 	dead                           prometheus.Counter
-	told                           map[order.Status]*histogram // read-only
-	tailed                         *histogram
+	told                           map[order.Status]timer // read-only
+	tailed                         timer
 	client                         kafkaClient
 }
 
 func newBus(r prometheus.Registerer) *Bus {
 	batches := counterVec(r, "relay_batches_total", "Attempts to publish a batch of the outbox.", "result")
 	starts := counterVec(r, "saga_starts_total", "Attempts to start a saga for a record of the consumer group.", "result")
-	publishing := timers(r, "relay_publish_duration_seconds", "Time until Kafka has acknowledged a batch.", requestBounds)
-	starting := timers(r, "saga_start_duration_seconds", "Time until Temporal has started a saga.", requestBounds)
-	telling := timers(r, "order_progress_seconds",
+	publishing := newTimers(r, "relay_publish_duration_seconds", "Time until Kafka has acknowledged a batch.", requestBounds)
+	starting := newTimers(r, "saga_start_duration_seconds", "Time until Temporal has started a saga.", requestBounds)
+	telling := newTimers(r, "order_progress_seconds",
 		"Time from an order's POST until Kafka has acknowledged that it came to a status.", progressBounds, "status")
-	tailing := timers(r, "tail_delay_seconds", "Time from an order's change until the tail has handed it to this process's streams.", requestBounds)
+	tailing := newTimers(r, "tail_delay_seconds", "Time from an order's change until the tail has handed it to this process's streams.", requestBounds)
 	b := &Bus{
 		published: batches.WithLabelValues("published"), unpublished: batches.WithLabelValues("failed"),
 		orders:  counter(r, "relay_orders_total", "Orders that were published."),
 		started: starts.WithLabelValues("started"), again: starts.WithLabelValues("retried"), never: starts.WithLabelValues("refused"),
 		dead:       counter(r, "dead_letters_total", "Records that were put among the dead letters."),
 		publishing: publishing.with(), starting: starting.with(),
-		told: map[order.Status]*histogram{}, tailed: tailing.with(), client: newKafkaClient(r),
+		told: map[order.Status]timer{}, tailed: tailing.with(), client: newKafkaClient(r),
 	}
 	for _, status := range order.Statuses() {
 		b.told[status] = telling.with(string(status))
@@ -61,7 +61,7 @@ func (b *Bus) Published(orders int, took time.Duration, err error) {
 	}
 	b.published.Inc()
 	b.orders.Add(float64(orders))
-	b.publishing.observe(int64(took))
+	b.publishing.observe(took)
 }
 
 // SagaStarted reports an attempt of the consumer.
@@ -69,7 +69,7 @@ func (b *Bus) SagaStarted(took time.Duration, err error) {
 	switch {
 	case err == nil:
 		b.started.Inc()
-		b.starting.observe(int64(took))
+		b.starting.observe(took)
 	case order.Permanent(err):
 		b.never.Inc()
 	default:
@@ -83,10 +83,10 @@ func (b *Bus) DeadLettered() { b.dead.Inc() }
 // Told reports a change of status, acknowledged so long after the order was placed.
 func (b *Bus) Told(to order.Status, since time.Duration) {
 	if took, known := b.told[to]; known {
-		took.observe(int64(since))
+		took.observe(since)
 	}
 }
 
 // Tailed reports an event that was handed on so long after it happened. Clocks
 // may differ a little.
-func (b *Bus) Tailed(since time.Duration) { b.tailed.observe(int64(max(0, since))) }
+func (b *Bus) Tailed(since time.Duration) { b.tailed.observe(max(0, since)) }

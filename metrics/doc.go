@@ -14,13 +14,8 @@
 // exists once and their cost does not grow with the replicas: who reads them
 // takes the maximum and need not know the leader. docs/metrics.md lists all.
 //
-// Non-obvious:
-//
-//   - Histograms are our own (histogram.go). Those of client_golang 1.21.0 add
-//     to a float by compare-and-swap and sleep for 10 ms when another goroutine
-//     was faster, which on the intake would be half of its budget.
-//   - The sale board shows the same instruments: Intake.Sample reads what the
-//     scrape reads.
+// The sale board shows the same instruments: Intake.Sample reads what the scrape
+// reads.
 package metrics
 
 //go:generate go test -count=1 -run TestReferenceTellsOfEveryMetric . -write

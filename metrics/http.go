@@ -19,13 +19,13 @@ var requestBounds = []time.Duration{
 // HTTP counts requests by route.
 type HTTP struct {
 	requests *prometheus.CounterVec
-	took     *histograms
+	took     timers
 }
 
 func newHTTP(r prometheus.Registerer) *HTTP {
 	return &HTTP{
 		requests: counterVec(r, "http_requests_total", "Requests that were answered.", "method", "route", "status"),
-		took: timers(r, "http_request_duration_seconds",
+		took: newTimers(r, "http_request_duration_seconds",
 			"Time to answer a request; of an event stream, to begin it.", requestBounds, "method", "route"),
 	}
 }
@@ -36,7 +36,7 @@ func (h *HTTP) Route(method, route string) func(status int, took time.Duration) 
 	answers := newStatuses(h.requests.MustCurryWith(prometheus.Labels{"method": method, "route": route}))
 	return func(status int, d time.Duration) {
 		answers.of(status).Inc()
-		took.observe(int64(d))
+		took.observe(d)
 	}
 }
 

@@ -35,13 +35,13 @@ var gateRefusals = []order.Code{
 
 // Intake measures POST /orders and its stages.
 type Intake struct {
-	gate, queue, commit, total *histogram
+	gate, queue, commit, total timer
 	results, gateResults       byCode
-	batches                    *histogram
+	batches                    prometheus.Observer
 }
 
 func newIntake(r prometheus.Registerer, b *Batches) *Intake {
-	stages := timers(r, "intake_duration_seconds",
+	stages := newTimers(r, "intake_duration_seconds",
 		"Time of an order's way to its 202: at the gate, in the queue, in its batch's commit, and in total.", intakeBounds, "stage")
 	results := counterVec(r, "intake_results_total", "Requests to place an order, by the code of the refusal, or accepted.", "code")
 	gate := counterVec(r, "gate_results_total", "Holds asked of the gate, by the code of the refusal, or held, or seen for a known key.", "code")
@@ -49,7 +49,7 @@ func newIntake(r prometheus.Registerer, b *Batches) *Intake {
 		gate: stages.with("gate"), queue: stages.with("queue"), commit: stages.with("commit"), total: stages.with("total"),
 		results:     newByCode(results, append([]order.Code{accepted}, refusals...)),
 		gateResults: newByCode(gate, append([]order.Code{held, seen}, gateRefusals...)),
-		batches:     b.sizes.with("intake"),
+		batches:     b.sizes.WithLabelValues("intake"),
 	}
 }
 
@@ -66,8 +66,7 @@ const (
 func (i *Intake) Ordered(code order.Code, took time.Duration, traceID string) {
 	if code == "" {
 		code = accepted
-		i.total.observe(int64(took))
-		i.total.exemplify(int64(took), traceID)
+		i.total.trace(took, traceID)
 	}
 	i.results.inc(code)
 }
@@ -81,17 +80,17 @@ func (i *Intake) Held(code order.Code, again bool, took time.Duration) {
 	default:
 		code = held
 	}
-	i.gate.observe(int64(took))
+	i.gate.observe(took)
 	i.gateResults.inc(code)
 }
 
 // IntakeWaited reports an order's wait for a writer.
-func (i *Intake) IntakeWaited(d time.Duration) { i.queue.observe(int64(d)) }
+func (i *Intake) IntakeWaited(d time.Duration) { i.queue.observe(d) }
 
 // IntakeBatch reports a commit of orders.
 func (i *Intake) IntakeBatch(orders int, took time.Duration) {
-	i.batches.observe(int64(orders))
-	i.commit.observe(int64(took))
+	i.batches.Observe(float64(orders))
+	i.commit.observe(took)
 }
 
 // Sample is what the intake has counted since the process began.
@@ -107,15 +106,31 @@ func (i *Intake) Sample() Sample {
 	for _, code := range refusals {
 		refused[code] = value(i.results.known[code])
 	}
-	return Sample{Bounds: intakeBounds, Accepted: i.total.read(), Refused: refused}
+	return Sample{Bounds: intakeBounds, Accepted: counts(i.total), Refused: refused}
 }
 
 func value(c prometheus.Counter) uint64 {
-	var m dto.Metric
-	if err := c.Write(&m); err != nil {
-		return 0 // a counter without exemplars cannot fail to be written
+	return uint64(read(c).GetCounter().GetValue())
+}
+
+// counts returns how many observations are in each bucket, the one above the
+// last bound included.
+func counts(t timer) []uint64 {
+	h := read(t.Observer.(prometheus.Histogram)).GetHistogram()
+	counts := make([]uint64, 0, len(h.GetBucket())+1)
+	var below uint64
+	for _, bucket := range h.GetBucket() {
+		counts = append(counts, bucket.GetCumulativeCount()-below)
+		below = bucket.GetCumulativeCount()
 	}
-	return uint64(m.GetCounter().GetValue())
+	return append(counts, h.GetSampleCount()-below)
+}
+
+// read returns what a scrape reads.
+func read(metric prometheus.Metric) *dto.Metric {
+	var m dto.Metric
+	_ = metric.Write(&m) // what the library itself made cannot fail to be written
+	return &m
 }
 
 // byCode are counters by code. A code that is not known beforehand costs a

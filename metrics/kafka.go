@@ -10,7 +10,7 @@ import (
 // consumer's and the tail's.
 type kafkaClient struct {
 	connected, refused                 prometheus.Counter
-	took                               map[string]*histogram         // read-only, by request
+	took                               map[string]timer              // read-only, by request
 	failed                             map[string]prometheus.Counter // read-only, by request
 	throttled                          prometheus.Counter
 	requests, bytes, batches, produced prometheus.Counter
@@ -22,11 +22,11 @@ var kafkaRequests = []string{"produce", "fetch", "other"}
 func newKafkaClient(r prometheus.Registerer) kafkaClient {
 	connects := counterVec(r, "kafka_connects_total", "Attempts to connect to a broker.", "result")
 	failures := counterVec(r, "kafka_request_errors_total", "Requests to brokers that could not be sent, or had no answer.", "request")
-	took := timers(r, "kafka_request_duration_seconds",
+	took := newTimers(r, "kafka_request_duration_seconds",
 		"Time from a request to a broker to its answer; a fetch waits up to 500 ms for records.", requestBounds, "request")
 	k := kafkaClient{
 		connected: connects.WithLabelValues("connected"), refused: connects.WithLabelValues("failed"),
-		took: map[string]*histogram{}, failed: map[string]prometheus.Counter{},
+		took: map[string]timer{}, failed: map[string]prometheus.Counter{},
 		throttled: counter(r, "kafka_throttled_seconds_total", "Time for which brokers wanted this process to be silent."),
 		requests:  counter(r, "kafka_produce_requests_total", "Produce requests sent to Kafka, repetitions among them."),
 		bytes:     counter(r, "kafka_produce_bytes_total", "Bytes of produce requests, as they were sent."),
@@ -54,7 +54,7 @@ func (b *Bus) Requested(request string, took time.Duration, err error) {
 		b.client.failed[request].Inc()
 		return
 	}
-	b.client.took[request].observe(int64(took))
+	b.client.took[request].observe(took)
 }
 
 // Throttled adds up for how long brokers wanted this process to be silent.

@@ -90,7 +90,7 @@ func TestConcurrentReportsAreAllCounted(t *testing.T) {
 		want(t, text, fmt.Sprintf(`order_service_http_requests_total{method="GET",route="/",status="%d"} %d`, 200+i, each))
 	}
 	want(t, text,
-		`order_service_http_request_duration_seconds_sum{method="GET",route="/"} 8`,
+		`order_service_http_request_duration_seconds_count{method="GET",route="/"} 8000`,
 		`order_service_intake_results_total{code="accepted"} 8000`,
 		`order_service_intake_results_total{code="sold-out"} 8000`,
 		`order_service_intake_duration_seconds_count{stage="total"} 8000`,

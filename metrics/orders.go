@@ -10,39 +10,39 @@ import (
 
 // Batches measures how well concurrent work shares round trips.
 type Batches struct {
-	sizes *histograms
-	gate  *histogram
-	trips *histogram
+	sizes *prometheus.HistogramVec
+	gate  prometheus.Observer
+	trips timer
 }
 
 func newBatches(r prometheus.Registerer) *Batches {
-	shared := sizes(r, "batch_size", "Requests that shared a commit, a transaction or a round trip.",
-		[]int64{1, 2, 4, 8, 16, 32, 64, 128, 192, 256}, "batcher")
-	trips := timers(r, "gate_round_trip_seconds", "Time of a round trip to Redis for the gate.", intakeBounds)
-	return &Batches{sizes: shared, gate: shared.with("gate"), trips: trips.with()}
+	shared := histogramVec(r, "batch_size", "Requests that shared a commit, a transaction or a round trip.",
+		[]float64{1, 2, 4, 8, 16, 32, 64, 128, 192, 256}, []string{"batcher"})
+	trips := newTimers(r, "gate_round_trip_seconds", "Time of a round trip to Redis for the gate.", intakeBounds)
+	return &Batches{sizes: shared, gate: shared.WithLabelValues("gate"), trips: trips.with()}
 }
 
 // Gate reports a round trip of the gate.
 func (b *Batches) Gate(calls int, took time.Duration) {
-	b.gate.observe(int64(calls))
-	b.trips.observe(int64(took))
+	b.gate.Observe(float64(calls))
+	b.trips.observe(took)
 }
 
 // Orders counts what happens to orders and payments once it is committed.
 type Orders struct {
 	moved    map[order.Status]prometheus.Counter       // read-only
 	payments map[order.PaymentState]prometheus.Counter // read-only
-	batches  *histogram
-	took     *histogram
+	batches  prometheus.Observer
+	took     timer
 }
 
 func newOrders(r prometheus.Registerer, b *Batches) *Orders {
 	moves := counterVec(r, "order_moves_total", "Changes of an order's status.", "to")
 	payments := counterVec(r, "payment_moves_total", "Payments recorded and changed, by the state they came to.", "to")
-	took := timers(r, "move_duration_seconds", "Time of a transaction that moves a group of orders.", requestBounds)
+	took := newTimers(r, "move_duration_seconds", "Time of a transaction that moves a group of orders.", requestBounds)
 	o := &Orders{
 		moved: map[order.Status]prometheus.Counter{}, payments: map[order.PaymentState]prometheus.Counter{},
-		batches: b.sizes.with("moves"), took: took.with(),
+		batches: b.sizes.WithLabelValues("moves"), took: took.with(),
 	}
 	for _, status := range order.Statuses() {
 		if status != order.Pending { // nothing moves there
@@ -74,6 +74,6 @@ func (o *Orders) PaymentMoved(to order.PaymentState) {
 
 // MoveBatch reports a transaction of moves.
 func (o *Orders) MoveBatch(moves int, took time.Duration) {
-	o.batches.observe(int64(moves))
-	o.took.observe(int64(took))
+	o.batches.Observe(float64(moves))
+	o.took.observe(took)
 }

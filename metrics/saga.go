@@ -9,18 +9,18 @@ import (
 // Steps measures the activities of the saga.
 type Steps struct {
 	results *prometheus.CounterVec
-	took    *histograms
+	took    timers
 }
 
 func newSteps(r prometheus.Registerer) *Steps {
 	return &Steps{
 		results: counterVec(r, "saga_steps_total", "Attempts at a step of the saga: done, refused, retried or failed.", "activity", "result"),
-		took:    timers(r, "saga_step_duration_seconds", "Time of an attempt at a step.", requestBounds, "activity"),
+		took:    newTimers(r, "saga_step_duration_seconds", "Time of an attempt at a step.", requestBounds, "activity"),
 	}
 }
 
 // Ran reports an attempt.
 func (s *Steps) Ran(activity, result string, took time.Duration) {
 	s.results.WithLabelValues(activity, result).Inc()
-	s.took.with(activity).observe(int64(took))
+	s.took.with(activity).observe(took)
 }

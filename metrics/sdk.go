@@ -2,11 +2,9 @@ package metrics
 
 import (
 	"maps"
-	"math"
 	"slices"
 	"strings"
 	"sync"
-	"sync/atomic"
 	"time"
 
 	"github.com/prometheus/client_golang/prometheus"
@@ -26,78 +24,63 @@ var sdkDropped = []string{"client_name", "namespace"}
 // choice of the moment, so this is an unchecked collector: nothing is described
 // beforehand.
 type SDK struct {
-	mu       sync.RWMutex
-	counters map[string]*sdkCounter
-	gauges   map[string]*sdkGauge
-	timers   map[string]*histogram
-}
-
-type sdkCounter struct {
-	sdkName
-	value atomic.Int64
-}
-
-type sdkGauge struct {
-	sdkName
-	bits atomic.Uint64
-}
-
-// sdkName is a metric's name with its labels.
-type sdkName struct {
-	desc   *prometheus.Desc
-	values []string
+	mu    sync.RWMutex
+	known map[string]prometheus.Metric // by name and labels
 }
 
 func newSDK(r prometheus.Registerer) *SDK {
-	s := &SDK{counters: map[string]*sdkCounter{}, gauges: map[string]*sdkGauge{}, timers: map[string]*histogram{}}
+	s := &SDK{known: map[string]prometheus.Metric{}}
 	r.MustRegister(s)
 	return s
 }
 
 // Counter returns what adds to a counter.
 func (s *SDK) Counter(name string, labels map[string]string) func(int64) {
-	name = strings.TrimSuffix(name, "_total") + "_total"
-	counter := sdkMetric(s, s.counters, name, labels, func(n sdkName) *sdkCounter { return &sdkCounter{sdkName: n} })
-	return func(n int64) { counter.value.Add(n) }
+	counter := sdkMetric(s, strings.TrimSuffix(name, "_total")+"_total", labels, func(o prometheus.Opts) prometheus.Counter {
+		return prometheus.NewCounter(prometheus.CounterOpts(o))
+	})
+	return func(n int64) { counter.Add(float64(n)) }
 }
 
 // Gauge returns what sets a gauge.
 func (s *SDK) Gauge(name string, labels map[string]string) func(float64) {
-	gauge := sdkMetric(s, s.gauges, name, labels, func(n sdkName) *sdkGauge { return &sdkGauge{sdkName: n} })
-	return func(v float64) { gauge.bits.Store(math.Float64bits(v)) }
+	return sdkMetric(s, name, labels, func(o prometheus.Opts) prometheus.Gauge {
+		return prometheus.NewGauge(prometheus.GaugeOpts(o))
+	}).Set
 }
 
 // Timer returns what adds to a histogram of seconds.
 func (s *SDK) Timer(name string, labels map[string]string) func(time.Duration) {
-	timer := sdkMetric(s, s.timers, name+"_seconds", labels, func(n sdkName) *histogram {
-		return newHistogram(n.desc, float64(time.Second), nanoseconds(sdkBounds), n.values)
-	})
-	return func(d time.Duration) { timer.observe(int64(d)) }
+	return timer{sdkMetric(s, name+"_seconds", labels, func(o prometheus.Opts) prometheus.Histogram {
+		return prometheus.NewHistogram(prometheus.HistogramOpts{
+			Name: o.Name, Help: o.Help, ConstLabels: o.ConstLabels, Buckets: seconds(sdkBounds),
+		})
+	})}.observe
 }
 
 // sdkMetric returns the metric of a name and its labels. The first to ask for
 // it has it made.
-func sdkMetric[M any](s *SDK, known map[string]M, name string, labels map[string]string, create func(sdkName) M) M {
-	keys := slices.DeleteFunc(slices.Sorted(maps.Keys(labels)), func(key string) bool {
-		return slices.Contains(sdkDropped, key) || labels[key] == "none" // the SDK's word for nothing
-	})
+func sdkMetric[M prometheus.Metric](s *SDK, name string, all map[string]string, create func(prometheus.Opts) M) M {
+	labels := prometheus.Labels{}
 	id := name
-	values := make([]string, len(keys))
-	for i, key := range keys {
-		values[i] = labels[key]
-		id += "\xff" + key + "\xff" + values[i]
+	for _, key := range slices.Sorted(maps.Keys(all)) {
+		if slices.Contains(sdkDropped, key) || all[key] == "none" { // the SDK's word for nothing
+			continue
+		}
+		labels[key] = all[key]
+		id += "\xff" + key + "\xff" + all[key]
 	}
 	s.mu.RLock()
-	metric, ok := known[id]
+	metric, ok := s.known[id].(M)
 	s.mu.RUnlock()
 	if ok {
 		return metric
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if metric, ok = known[id]; !ok {
-		metric = create(sdkName{prometheus.NewDesc(name, "See the Temporal SDK metrics reference.", keys, nil), values})
-		known[id] = metric
+	if metric, ok = s.known[id].(M); !ok {
+		metric = create(prometheus.Opts{Name: name, Help: "See the Temporal SDK metrics reference.", ConstLabels: labels})
+		s.known[id] = metric
 	}
 	return metric
 }
@@ -109,17 +92,7 @@ func (s *SDK) Describe(chan<- *prometheus.Desc) {}
 func (s *SDK) Collect(metrics chan<- prometheus.Metric) {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	for _, c := range s.counters {
-		metrics <- c.export(prometheus.CounterValue, float64(c.value.Load()))
+	for _, metric := range s.known {
+		metrics <- metric
 	}
-	for _, g := range s.gauges {
-		metrics <- g.export(prometheus.GaugeValue, math.Float64frombits(g.bits.Load()))
-	}
-	for _, t := range s.timers {
-		metrics <- t.export()
-	}
-}
-
-func (n sdkName) export(kind prometheus.ValueType, v float64) prometheus.Metric {
-	return prometheus.MustNewConstMetric(n.desc, kind, v, n.values...)
 }
