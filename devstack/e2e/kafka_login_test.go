@@ -12,12 +12,10 @@ import (
 	"testing"
 	"time"
 
-	"github.com/rs/zerolog"
 	"github.com/twmb/franz-go/pkg/kgo"
 	"github.com/twmb/franz-go/pkg/sasl/oauth"
 
 	"order-service/devstack/kafka"
-	"order-service/devstack/kafka/apache"
 )
 
 // The certificate of a client is renewed while it runs, here by one that another
@@ -50,15 +48,10 @@ type mutual struct {
 func (m *mutual) newBroker() *broker {
 	m.t.Helper()
 	port := freePort(m.t)
-	b := &broker{t: m.t, address: loopback(port)}
 	if os.Getenv("KAFKA_KIND") == "apache" {
-		b.run = m.runApache(port)
-	} else {
-		b.run = m.runKfake(port)
+		return startBroker(m.t, port, m.runApache(port))
 	}
-	b.start()
-	m.t.Cleanup(b.stop)
-	return b
+	return startBroker(m.t, port, m.runKfake(port))
 }
 
 func (m *mutual) runKfake(port int) func() (func() error, error) {
@@ -71,11 +64,7 @@ func (m *mutual) runKfake(port int) func() (func() error, error) {
 		cfg.TLS = &tls.Config{
 			Certificates: []tls.Certificate{pair}, ClientAuth: tls.RequireAndVerifyClientCert, ClientCAs: m.clients.pool(),
 		}
-		b, err := kafka.Start(cfg)
-		if err != nil {
-			return nil, err
-		}
-		return b.Stop, nil
+		return runKfake(cfg)()
 	}
 }
 
@@ -92,11 +81,7 @@ ssl.keystore.location=%s
 ssl.truststore.type=PEM
 ssl.truststore.location=%s
 `, bundle(m.t, m.server.key, m.server.cert), bundle(m.t, m.clients.file, m.servers.file))
-		b, err := apache.Start(m.t.Context(), cfg)
-		if err != nil {
-			return nil, err
-		}
-		return b.Stop, nil
+		return runApache(m.t, cfg)()
 	}
 }
 
@@ -125,15 +110,6 @@ func bundle(t *testing.T, files ...string) string {
 	together := filepath.Join(t.TempDir(), "bundle.pem")
 	write(t, together, all)
 	return together
-}
-
-func apacheConfig(t *testing.T, port int) apache.Config {
-	controller := freePort(t)
-	return apache.Config{
-		Port:       func() (int, error) { return port, nil },
-		Controller: func() (int, error) { return controller, nil },
-		Dir:        t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
-	}
 }
 
 // lifetime is how long a token is good. The sale is longer.
@@ -184,16 +160,7 @@ connections.max.reauth.ms=600000
 listener.name.broker.oauthbearer.sasl.jaas.config=org.apache.kafka.common.security.oauthbearer.OAuthBearerLoginModule required unsecuredLoginStringClaim_sub="broker";
 `
 	cfg.Client = withToken()
-	b := &broker{t: t, address: loopback(port), run: func() (func() error, error) {
-		b, err := apache.Start(t.Context(), cfg)
-		if err != nil {
-			return nil, err
-		}
-		return b.Stop, nil
-	}}
-	b.start()
-	t.Cleanup(b.stop)
-	return b
+	return startBroker(t, port, runApache(t, cfg))
 }
 
 // withToken is how a client of the test logs in.

@@ -38,12 +38,17 @@ func newBrokerBehind(t *testing.T) *line {
 
 func newBrokerAt(t *testing.T, port int, advertised string) *broker {
 	t.Helper()
-	b := &broker{t: t, address: loopback(port)}
 	if os.Getenv("KAFKA_KIND") == "apache" {
-		b.run = runApacheKafka(t, port, advertised)
-	} else {
-		b.run = runKfake(t, port, advertised)
+		cfg := apacheConfig(t, port)
+		cfg.Advertised = advertised
+		return startBroker(t, port, runApache(t, cfg))
 	}
+	return startBroker(t, port, runKfake(kafka.Config{Port: port, Advertised: advertised, Dir: t.TempDir()}))
+}
+
+func startBroker(t *testing.T, port int, run func() (func() error, error)) *broker {
+	t.Helper()
+	b := &broker{t: t, address: loopback(port), run: run}
 	b.start()
 	t.Cleanup(b.stop)
 	return b
@@ -51,8 +56,7 @@ func newBrokerAt(t *testing.T, port int, advertised string) *broker {
 
 func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }
 
-func runKfake(t *testing.T, port int, advertised string) func() (func() error, error) {
-	cfg := kafka.Config{Port: port, Advertised: advertised, Dir: t.TempDir()}
+func runKfake(cfg kafka.Config) func() (func() error, error) {
 	return func() (func() error, error) {
 		b, err := kafka.Start(cfg)
 		if err != nil {
@@ -62,13 +66,16 @@ func runKfake(t *testing.T, port int, advertised string) func() (func() error, e
 	}
 }
 
-func runApacheKafka(t *testing.T, port int, advertised string) func() (func() error, error) {
+func apacheConfig(t *testing.T, port int) apache.Config {
 	controller := freePort(t)
-	cfg := apache.Config{
+	return apache.Config{
 		Port:       func() (int, error) { return port, nil },
 		Controller: func() (int, error) { return controller, nil },
-		Advertised: advertised, Dir: t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
+		Dir:        t.TempDir(), Log: zerolog.New(zerolog.NewTestWriter(t)),
 	}
+}
+
+func runApache(t *testing.T, cfg apache.Config) func() (func() error, error) {
 	return func() (func() error, error) {
 		b, err := apache.Start(t.Context(), cfg)
 		if err != nil {

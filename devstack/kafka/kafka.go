@@ -16,7 +16,11 @@ type Config struct {
 	Advertised string      // host:port that clients are told instead, for a broker behind something
 	Dir        string      // data directory; empty keeps everything in memory
 	TLS        *tls.Config // nil: plain TCP
+	User       User        // who may do everything, as others may whom he adds; the zero User: nobody is asked
 }
+
+// User logs in with a password.
+type User struct{ Mechanism, Name, Password string }
 
 // Broker is a running cluster of one broker.
 type Broker struct {
@@ -34,6 +38,9 @@ func Start(cfg Config) (*Broker, error) {
 	}
 	if cfg.TLS != nil {
 		opts = append(opts, kfake.TLS(cfg.TLS))
+	}
+	if cfg.User != (User{}) {
+		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(cfg.User.Mechanism, cfg.User.Name, cfg.User.Password))
 	}
 	if cfg.Advertised != "" {
 		opts = append(opts, kfake.ListenFn(cfg.listen))
