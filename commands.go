@@ -98,7 +98,7 @@ func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, ou
 func repairSystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer) error {
 	return inspect(ctx, cfg, log, func(r running) error {
 		say := func(format string, args ...any) { fmt.Fprintf(out, format+"\n", args...) }
-		return repair.New(r.store, r.saga, say).Once(ctx, cache.NewSync(r.gate, r.store, log))
+		return repair.New(r.store, r.saga, nil, say).Once(ctx, cache.NewSync(r.gate, r.store, log))
 	})
 }
 

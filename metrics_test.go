@@ -106,7 +106,7 @@ var ofEveryProcess = []string{
 	"order_service_payment_overdue_seconds", `order_service_order_progress_seconds_count{status="PAYMENT_PENDING"}`,
 	`order_service_kafka_connects_total{result="connected"}`, "order_service_kafka_buffered_records",
 	`order_service_check{check="postgres"} 1`, `order_service_check{check="redis"} 1`, `order_service_check{check="kafka"} 1`,
-	`order_service_check{check="temporal"} 1`,
+	`order_service_check{check="temporal"} 1`, `order_service_repaired_total{what="order"} 0`,
 	"temporal_request_total{",
 }
 

@@ -189,7 +189,7 @@ func (s *service) keepUp(ctx context.Context) error {
 // may die between two steps, and nobody need repeat the first.
 func (s *service) driveOn(ctx context.Context) {
 	started := func(format string, args ...any) { s.log.Warn().Msgf(format, args...) }
-	repair.New(s.store, s.saga, started).Run(ctx, func(err error) {
+	repair.New(s.store, s.saga, s.metrics.Repairs, started).Run(ctx, func(err error) {
 		s.log.Warn().Err(err).Msg("not everything that was left is driven on yet")
 	})
 }

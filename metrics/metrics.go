@@ -21,6 +21,7 @@ type Metrics struct {
 	Steps   *Steps
 	SDK     *SDK
 	Batches *Batches
+	Repairs *Repairs
 
 	registry *prometheus.Registry
 }
@@ -38,6 +39,7 @@ func New(version string) *Metrics {
 	return &Metrics{
 		HTTP: newHTTP(r), Intake: newIntake(r, batches), Orders: newOrders(r, batches),
 		Bus: newBus(r), Steps: newSteps(r), SDK: newSDK(r), Batches: batches,
+		Repairs:  newRepairs(r),
 		registry: r,
 	}
 }

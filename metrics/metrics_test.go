@@ -194,6 +194,24 @@ func TestOrdersPaymentsAndTheirWayThroughKafkaAreCounted(t *testing.T) {
 	)
 }
 
+func TestWhatIsDrivenOnShowsAsARise(t *testing.T) {
+	m := New("test")
+	want(t, scrape(t, m),
+		`order_service_repaired_total{what="order"} 0`,
+		`order_service_repaired_total{what="payment"} 0`,
+		`order_service_repaired_total{what="refund"} 0`,
+	)
+	m.Repairs.OrderRestarted()
+	m.Repairs.PaymentToldAgain()
+	m.Repairs.PaymentToldAgain()
+	m.Repairs.RefundStarted()
+	want(t, scrape(t, m),
+		`order_service_repaired_total{what="order"} 1`,
+		`order_service_repaired_total{what="payment"} 2`,
+		`order_service_repaired_total{what="refund"} 1`,
+	)
+}
+
 func TestMetricsOfTheTemporalSDKKeepTheirNamesAndLabels(t *testing.T) {
 	m := New("test")
 	root := map[string]string{"namespace": "default", "client_name": "temporal_go", "task_queue": "none"}

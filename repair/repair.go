@@ -49,18 +49,36 @@ type Gate interface {
 	Now(ctx context.Context, productID string) error
 }
 
+// Meter counts what was driven on.
+type Meter interface {
+	OrderRestarted()
+	PaymentToldAgain()
+	RefundStarted()
+}
+
+// unmetered stands in for a Meter that nobody gave.
+type unmetered struct{}
+
+func (unmetered) OrderRestarted()   {}
+func (unmetered) PaymentToldAgain() {}
+func (unmetered) RefundStarted()    {}
+
 // Repair drives on what was left behind.
 type Repair struct {
 	store Store
 	saga  Saga
+	meter Meter
 	say   func(format string, args ...any)
 }
 
 // New returns a Repair that tells say, one at a time, of each thing it has
-// started.
-func New(s Store, workflows Saga, say func(format string, args ...any)) *Repair {
+// started, and counts it by meter, which may be nil.
+func New(s Store, workflows Saga, meter Meter, say func(format string, args ...any)) *Repair {
+	if meter == nil {
+		meter = unmetered{}
+	}
 	var mu sync.Mutex
-	return &Repair{store: s, saga: workflows, say: func(format string, args ...any) {
+	return &Repair{store: s, saga: workflows, meter: meter, say: func(format string, args ...any) {
 		mu.Lock()
 		defer mu.Unlock()
 		say(format, args...)
@@ -80,6 +98,7 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 	if err := r.saga.Restart(ctx, o); err != nil {
 		return false, err
 	}
+	r.meter.OrderRestarted()
 	r.say("order %s, %s: no workflow ran for it; started", o.ID, o.Status)
 	return true, nil
 }
@@ -95,6 +114,7 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 		if err := r.saga.PaymentReceived(ctx, o, p); err != nil {
 			return false, err
 		}
+		r.meter.PaymentToldAgain()
 		r.say("payment %s: passed on to order %s, %s", p.ID, o.ID, o.Status)
 		return true, nil
 	}
@@ -105,6 +125,7 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 	if err := r.saga.Refund(ctx, p); err != nil {
 		return false, err
 	}
+	r.meter.RefundStarted()
 	r.say("payment %s of order %s, %s: refund started", p.ID, o.ID, o.Status)
 	return true, nil
 }

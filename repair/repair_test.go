@@ -25,6 +25,7 @@ type shop struct {
 	running   map[string]bool // by id of an order or a payment
 	fails     map[string]bool // payments that cannot be passed on
 	done      []string
+	counted   []string
 	published int
 }
 
@@ -100,11 +101,21 @@ func (s *shop) did(what, id string) error {
 	return nil
 }
 
+func (s *shop) OrderRestarted()   { s.count("order") }
+func (s *shop) PaymentToldAgain() { s.count("payment") }
+func (s *shop) RefundStarted()    { s.count("refund") }
+
+func (s *shop) count(what string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.counted = append(s.counted, what)
+}
+
 // once repairs and returns what was done and said.
 func (s *shop) once(t *testing.T) (done []string, said string, err error) {
 	t.Helper()
 	var lines strings.Builder
-	err = New(s, s, func(format string, args ...any) { fmt.Fprintf(&lines, format+"\n", args...) }).Once(t.Context(), s)
+	err = New(s, s, s, func(format string, args ...any) { fmt.Fprintf(&lines, format+"\n", args...) }).Once(t.Context(), s)
 	slices.Sort(s.done)
 	return s.done, lines.String(), err
 }
@@ -155,13 +166,30 @@ func TestOneBadPaymentStopsNoOther(t *testing.T) {
 	}
 }
 
+func TestWhatIsDrivenOnIsCountedOnce(t *testing.T) {
+	s := newShop()
+	lost, ended := s.add(order.PaymentPending), s.add(order.Cancelled)
+	s.running[s.add(order.PaymentPending).String()] = true
+	s.pay("a", order.PaymentReceived, lost)
+	s.pay("b", order.PaymentReceived, ended)
+	s.pay("c", order.PaymentReceived, ended)
+	s.fails["c"] = true
+	if _, _, err := s.once(t); !errors.Is(err, errDown) {
+		t.Fatal(err)
+	}
+	slices.Sort(s.counted)
+	if want := []string{"order", "payment", "refund"}; !slices.Equal(s.counted, want) {
+		t.Errorf("counted %q, want %q", s.counted, want)
+	}
+}
+
 // What cannot be mended would be tried, and told of, every minute for ever.
 func TestWhatFailsIsTriedLessAndLessOften(t *testing.T) {
 	s := newShop()
 	s.pay("bad", order.PaymentReceived, s.add(order.Cancelled))
 	s.fails["bad"] = true
 	now := time.Now()
-	w := &walk{Repair: New(s, s, t.Logf), pauses: newPauses(func() time.Time { return now })}
+	w := &walk{Repair: New(s, s, nil, t.Logf), pauses: newPauses(func() time.Time { return now })}
 	var tries []int
 	for minute := range 100 {
 		if _, err := w.payments(t.Context()); err != nil {
@@ -184,7 +212,7 @@ func TestTheUpkeepComesToEveryOrderAndBeginsAnew(t *testing.T) {
 	for range page + 1 {
 		s.running[s.add(order.PaymentPending).String()] = true
 	}
-	w := &walk{Repair: New(s, s, t.Logf), pauses: newPauses(time.Now)}
+	w := &walk{Repair: New(s, s, nil, t.Logf), pauses: newPauses(time.Now)}
 	for i, want := range []int{page, 1, page} {
 		if n, err := w.orders(t.Context()); n != want || err != nil {
 			t.Errorf("page %d: %d orders, %v; want %d", i, n, err, want)
