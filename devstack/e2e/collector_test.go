@@ -34,7 +34,8 @@ type span struct {
 	trace, id, parent string
 	links             []string // ids of spans
 	attributes        map[string]string
-	said              string // the text of its status
+	keys              []string // of all attributes, those of its process, scope, events and links among them
+	said              string   // everything else in it that could be text of a stranger
 }
 
 func newCollector(t *testing.T) *collector {
@@ -78,24 +79,40 @@ func (c *collector) keep(sent *collectorpb.ExportTraceServiceRequest) {
 	for _, process := range sent.ResourceSpans {
 		for _, scope := range process.ScopeSpans {
 			for _, s := range scope.Spans {
-				c.spans = append(c.spans, kept(values(process.Resource.Attributes)["service.name"], s))
+				k := kept(s)
+				k.process = values(process.Resource.Attributes)["service.name"]
+				k.note("resource: ", process.Resource.Attributes)
+				k.note("scope: ", scope.Scope.GetAttributes())
+				c.spans = append(c.spans, k)
 			}
 		}
 	}
 }
 
-func kept(process string, s *tracepb.Span) span {
+func kept(s *tracepb.Span) span {
 	k := span{
-		process: process, name: s.Name, attributes: values(s.Attributes), said: s.GetStatus().GetMessage(),
+		name: s.Name, attributes: values(s.Attributes), said: s.GetStatus().GetMessage() + s.TraceState,
 		trace: hex.EncodeToString(s.TraceId), id: hex.EncodeToString(s.SpanId), parent: hex.EncodeToString(s.ParentSpanId),
 	}
+	k.note("", s.Attributes)
 	for _, link := range s.Links {
 		k.links = append(k.links, hex.EncodeToString(link.SpanId))
+		k.note("link: ", link.Attributes)
+		k.said += link.TraceState
 	}
 	for _, event := range s.Events {
-		k.said += event.String()
+		k.note("event "+event.Name+": ", event.Attributes)
+		k.keys = append(k.keys, "event "+event.Name)
 	}
 	return k
+}
+
+// note keeps the keys of attributes, and what they say.
+func (k *span) note(of string, attributes []*commonpb.KeyValue) {
+	for key, value := range values(attributes) {
+		k.keys = append(k.keys, of+key)
+		k.said += "\n" + key + "=" + value
+	}
 }
 
 func values(attributes []*commonpb.KeyValue) map[string]string {

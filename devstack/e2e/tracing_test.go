@@ -8,6 +8,8 @@ import (
 	"sync"
 	"testing"
 
+	"github.com/google/uuid"
+
 	"order-service/failpoint"
 	"order-service/order"
 )
@@ -53,8 +55,42 @@ var (
 	}
 )
 
+// returned lists the spans of a payment that came after its order was cancelled.
+var returned = map[string]string{
+	"POST /orders/:id/cancel":          "POST /orders",
+	"POST /orders/:id/payment-success": "POST /orders",
+	"StartWorkflow RefundWorkflow":     "POST /orders/:id/payment-success",
+	"RunWorkflow RefundWorkflow":       "StartWorkflow RefundWorkflow",
+	"StartActivity ClaimRefund":        "RunWorkflow RefundWorkflow",
+	"RunActivity ClaimRefund":          "StartActivity ClaimRefund",
+	"StartActivity RefundPayment":      "RunWorkflow RefundWorkflow",
+	"RunActivity RefundPayment":        "StartActivity RefundPayment",
+	"POST payments/refund":             "RunActivity RefundPayment",
+	"StartActivity CloseRefund":        "RunWorkflow RefundWorkflow",
+	"RunActivity CloseRefund":          "StartActivity CloseRefund",
+}
+
+// admitted are the keys of all that a span may say. A new one is admitted by
+// whoever knows that it says nothing of a person, and no secret.
+var admitted = []string{
+	"resource: service.name", "resource: service.version",
+	"resource: telemetry.sdk.language", "resource: telemetry.sdk.name", "resource: telemetry.sdk.version",
+	"order.id", "order.product_id", "order.quantity", "order.status", "order.batch_size", "order.swept", "order.streams",
+	"http.request.method", "http.route", "http.response.status_code",
+	"messaging.system", "messaging.destination.name", "messaging.operation.type", "messaging.kafka.offset",
+	"temporal.run_id", "error.type",
+}
+
+// ofNoOrder are spans that cannot name their order: those of a batch have
+// several, those of a refund's workflow know the payment alone, and those of the
+// provider are below a step's, which has the name.
+func ofNoOrder(name string) bool {
+	return name == "gate.hold" || name == "orders.commit" || strings.HasPrefix(name, "POST payments/") ||
+		strings.Contains(name, "Refund")
+}
+
 // ofWorker are the spans that an api does not make.
-var ofWorker = []string{"process reservations", "RunWorkflow OrderWorkflow", "RunActivity ReadOrder", "POST payments/initiate", "RunActivity Confirm"}
+var ofWorker = []string{"process reservations", "RunWorkflow OrderWorkflow", "RunActivity ReadOrder", "POST payments/initiate", "RunActivity Confirm", "POST payments/refund"}
 
 // A purchase is one trace, from the buyer's click to what his browser is told,
 // over two processes, and by either protocol. It stays one when the record was
@@ -75,23 +111,46 @@ func TestAPurchaseIsOneTrace(t *testing.T) {
 				s.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = spans.grpc
 			}
 			api, worker := s.startTraced("api", c.fault), s.startTraced("worker", "")
-			header := s.purchase()
+			id, header := s.purchase()
 			api.stop()
 			worker.stop() // both deliver the rest of their spans
 
-			traced := s.traced(spans)
-			s.expectTree(traced)
+			traced := s.traced(spans, id)
+			s.expectPurchase(traced)
 			s.expectDeliveries(traced)
 			for _, sent := range traced["send reservations"] {
 				if swept := strings.Contains(sent.attributes["order.swept"], "true"); swept != (c.fault != "") {
 					t.Errorf("the record was swept: %t", swept)
 				}
 			}
-			if want := "00-" + clientTrace + "-" + traced["POST payments/initiate"][0].id + "-01"; header != want {
-				t.Errorf("the provider was given traceparent %q, want %q", header, want)
-			}
+			s.expectHandedOn(header, traced["POST payments/initiate"])
+			s.expectRecordsOfATrace()
 		})
 	}
+}
+
+// Money that comes too late is given back within the trace of its order, below
+// the report that brought it.
+func TestARefundIsOfItsOrdersTrace(t *testing.T) {
+	t.Parallel()
+	s, spans := newShop(t), newCollector(t)
+	s.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = spans.http
+	api, worker := s.startTraced("api", ""), s.startTraced("worker", "")
+	sent := s.overhearProvider(refunding)
+	buyer := s.buyer("ann-of-privacy", user)
+	id := buyer.buy(s.product(10), 2, ofClient...)
+	o := buyer.await(id, order.PaymentPending)
+	buyer.cancel(id).expect(http.StatusOK)
+	buyer.await(id, order.Cancelled)
+	s.paid(o).expect(http.StatusOK)
+	s.awaitRefunded(o.PaymentID)
+	header := sent()
+	api.stop()
+	worker.stop()
+
+	traced := s.traced(spans, id)
+	s.expectTree(traced, returned)
+	s.expectHandedOn(header, traced["POST payments/refund"])
 }
 
 // startTraced names the process in its spans by its role.
@@ -108,34 +167,50 @@ func (s *shop) startTraced(role, fault string) *service {
 	return s.startAt(freeAddr(s.t), binary, role, env)
 }
 
-// purchase buys and pays, watched by a stream, and returns the traceparent that
-// the provider was given.
-func (s *shop) purchase() (header string) {
-	s.t.Helper()
-	var seen sync.Mutex
-	s.provider.meet(initiating, func(work http.HandlerFunc) http.HandlerFunc {
+// ofClient is what a client sends along that has a trace of its own, and more to
+// say about it than anybody should carry on.
+var ofClient = []string{
+	"traceparent", "00-" + clientTrace + "-" + clientSpan + "-01", "tracestate", "vendor=ann-of-privacy",
+	"baggage", "user=ann-of-privacy", "Idempotency-Key", "ann-of-privacy",
+}
+
+// overhearProvider returns what returns the header of the last request to path.
+func (s *shop) overhearProvider(path string) func() http.Header {
+	var mu sync.Mutex
+	var header http.Header
+	s.provider.meet(path, func(work http.HandlerFunc) http.HandlerFunc {
 		return func(w http.ResponseWriter, r *http.Request) {
-			seen.Lock()
-			header = r.Header.Get("traceparent")
-			seen.Unlock()
+			mu.Lock()
+			header = r.Header.Clone()
+			mu.Unlock()
 			work(w, r)
 		}
 	})
+	return func() http.Header {
+		mu.Lock()
+		defer mu.Unlock()
+		return header
+	}
+}
+
+// purchase buys and pays, watched by a stream, and returns the header that the
+// provider was sent.
+func (s *shop) purchase() (id uuid.UUID, header http.Header) {
+	s.t.Helper()
+	sent := s.overhearProvider(initiating)
 	buyer := s.buyer("ann-of-privacy", user)
-	id := buyer.buy(s.product(10), 2, "traceparent", "00-"+clientTrace+"-"+clientSpan+"-01", "baggage", "user=ann", "Idempotency-Key", "ann-of-privacy")
+	id = buyer.buy(s.product(10), 2, ofClient...)
 	live := buyer.watch(id, "")
 	s.paid(buyer.await(id, order.PaymentPending)).expect(http.StatusOK)
 	live.until(order.Confirmed)
 	buyer.await(id, order.Confirmed)
 	s.verify()
-	seen.Lock()
-	defer seen.Unlock()
-	return header
+	return id, sent()
 }
 
-// traced returns the spans by name. All are of one trace, and none says who
-// buys.
-func (s *shop) traced(c *collector) map[string][]span {
+// traced returns the spans by name. All are of one trace, name their order where
+// they can, say nothing that nobody admitted, and none says who buys.
+func (s *shop) traced(c *collector, id uuid.UUID) map[string][]span {
 	s.t.Helper()
 	byName, known := map[string][]span{}, map[string]bool{}
 	for _, sp := range c.all() {
@@ -146,14 +221,10 @@ func (s *shop) traced(c *collector) map[string][]span {
 		if sp.trace != clientTrace {
 			s.t.Errorf("%s is of another trace", sp.name)
 		}
-		for key, value := range sp.attributes {
-			sp.said += "\n" + key + "=" + value
+		if got := sp.attributes["order.id"]; got != id.String() && !(got == "" && ofNoOrder(sp.name)) {
+			s.t.Errorf("%s is said to be of order %q", sp.name, got)
 		}
-		for _, private := range []string{"ann", "Bearer", s.provider.url, "pay-"} {
-			if strings.Contains(sp.said, private) {
-				s.t.Errorf("%s says %q: %s", sp.name, private, sp.said)
-			}
-		}
+		s.expectAdmitted(sp)
 		name := sp.name
 		for _, topic := range []string{"KAFKA_TOPIC_ORDER_RESERVATIONS", "KAFKA_TOPIC_ORDER_PROGRESS"} {
 			full := s.env[topic]
@@ -164,7 +235,59 @@ func (s *shop) traced(c *collector) map[string][]span {
 	return byName
 }
 
-func (s *shop) expectTree(traced map[string][]span) {
+func (s *shop) expectAdmitted(sp span) {
+	s.t.Helper()
+	for _, key := range sp.keys {
+		if !slices.Contains(admitted, key) {
+			s.t.Errorf("%s says %s, which nobody admitted", sp.name, key)
+		}
+	}
+	for _, private := range []string{"ann", "Bearer", s.provider.url, "pay-"} {
+		if strings.Contains(sp.said, private) {
+			s.t.Errorf("%s says %q: %s", sp.name, private, sp.said)
+		}
+	}
+}
+
+// expectHandedOn wants the provider to have been told the span that it was
+// called by, and nothing else of what the client said of its trace.
+func (s *shop) expectHandedOn(header http.Header, calls []span) {
+	s.t.Helper()
+	if len(calls) != 1 {
+		s.t.Fatalf("%d spans of the provider's call", len(calls))
+	}
+	if got, want := header.Get("traceparent"), "00-"+clientTrace+"-"+calls[0].id+"-01"; got != want {
+		s.t.Errorf("the provider was given traceparent %q, want %q", got, want)
+	}
+	for _, name := range []string{"baggage", "tracestate"} {
+		if got := header.Get(name); got != "" {
+			s.t.Errorf("the provider was given %s %q", name, got)
+		}
+	}
+}
+
+// expectRecordsOfATrace wants every record to say which trace it is of, and what
+// it is, and no more: baggage would be carried to whoever reads the topics.
+func (s *shop) expectRecordsOfATrace() {
+	s.t.Helper()
+	for variable, n := range map[string]int{
+		"KAFKA_TOPIC_ORDER_RESERVATIONS": 1, "KAFKA_TOPIC_ORDER_CREATED": 1, "KAFKA_TOPIC_ORDER_PROGRESS": 3,
+	} {
+		for _, r := range s.records(variable, n) {
+			headers := map[string]string{}
+			for _, h := range r.Headers {
+				headers[h.Key] = string(h.Value)
+			}
+			traced := strings.HasPrefix(headers["traceparent"], "00-"+clientTrace+"-")
+			if len(headers) != 3 || headers["event-type"] == "" || headers["event-version"] == "" || !traced {
+				s.t.Errorf("a record of %s has headers %q", s.env[variable], headers)
+			}
+		}
+	}
+}
+
+// expectPurchase wants the spans of an order that was paid for.
+func (s *shop) expectPurchase(traced map[string][]span) {
 	s.t.Helper()
 	tree := maps.Clone(below)
 	if len(traced["HandleSignal payment-received"]) > 0 {
@@ -172,6 +295,16 @@ func (s *shop) expectTree(traced map[string][]span) {
 	} else {
 		maps.Copy(tree, byUpdate)
 	}
+	s.expectTree(traced, tree)
+	for _, batch := range []string{"gate.hold", "orders.commit"} {
+		if len(traced[batch]) == 1 && !slices.Equal(traced[batch][0].links, []string{traced["POST /orders"][0].id}) {
+			s.t.Errorf("%s has links %v", batch, traced[batch][0].links)
+		}
+	}
+}
+
+func (s *shop) expectTree(traced map[string][]span, tree map[string]string) {
+	s.t.Helper()
 	for name, parent := range tree {
 		if len(traced[name]) != 1 {
 			s.t.Errorf("%d spans %q, want 1", len(traced[name]), name)
@@ -191,11 +324,6 @@ func (s *shop) expectTree(traced map[string][]span) {
 		}
 		if !strings.HasPrefix(name, "Start") && !strings.HasPrefix(name, "Run") && !strings.HasPrefix(name, "Handle") && got.process != process {
 			s.t.Errorf("%q is of %s, not of %s", name, got.process, process)
-		}
-	}
-	for _, batch := range []string{"gate.hold", "orders.commit"} {
-		if len(traced[batch]) == 1 && !slices.Equal(traced[batch][0].links, []string{traced["POST /orders"][0].id}) {
-			s.t.Errorf("%s has links %v", batch, traced[batch][0].links)
 		}
 	}
 }
