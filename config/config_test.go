@@ -112,6 +112,29 @@ func TestWrongValueNamesItsVariable(t *testing.T) {
 	}
 }
 
+// Temporal's tools know more variables than are read here. One of them that was
+// passed over had its operator believe that it counted.
+func TestAVariableOfTemporalsToolsThatIsNotReadStopsTheStart(t *testing.T) {
+	for name, instead := range map[string]string{
+		"TEMPORAL_CONFIG_FILE":                   "TEMPORAL_ADDRESS",
+		"TEMPORAL_PROFILE":                       "TEMPORAL_ADDRESS",
+		"TEMPORAL_TLS_CLIENT_CERT_DATA":          "TEMPORAL_TLS_CLIENT_CERT_PATH",
+		"TEMPORAL_TLS_CLIENT_KEY_DATA":           "TEMPORAL_TLS_CLIENT_KEY_PATH",
+		"TEMPORAL_TLS_SERVER_CA_CERT_DATA":       "TEMPORAL_TLS_SERVER_CA_CERT_PATH",
+		"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION": "TEMPORAL_TLS_SERVER_NAME",
+		"TEMPORAL_GRPC_META_X_TENANT":            "unset it",
+	} {
+		_, err := load(t, map[string]string{name: "-----BEGIN"})
+		said := fmt.Sprint(err)
+		if !strings.HasPrefix(said, name+" is not read here: ") || !strings.Contains(said, instead) || strings.Contains(said, "BEGIN") {
+			t.Errorf("%s: %v", name, err)
+		}
+		if _, err := load(t, map[string]string{name: ""}); err != nil {
+			t.Errorf("%s that is empty: %v", name, err)
+		}
+	}
+}
+
 func TestWhiteSpaceAtAnEndOfAValueStopsTheStart(t *testing.T) {
 	good := valid()
 	for field := range reflect.TypeFor[Config]().Fields() {

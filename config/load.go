@@ -3,6 +3,7 @@ package config
 import (
 	"errors"
 	"fmt"
+	"maps"
 	"net"
 	"reflect"
 	"slices"
@@ -27,7 +28,7 @@ func Load(environ []string, role string) (Config, error) {
 	}
 	var c Config
 	files, problems := readFiles(values)
-	problems = slices.Concat(problems, renamed(values), trim(values), parse(&c, values))
+	problems = slices.Concat(problems, renamed(values), unread(values), trim(values), parse(&c, values))
 	c.files = files
 	switch {
 	case c.DatabaseURL == "":
@@ -60,6 +61,35 @@ func renamed(values map[string]string) (problems Problems) {
 	for _, name := range formerly {
 		if values[name[0]] != "" {
 			problems = append(problems, name[0]+" is called "+name[1]+" now")
+		}
+	}
+	return problems
+}
+
+// standard names variables of Temporal's own tools that are not read here, each
+// with what to do instead. Whoever sets one relies on it: passed over, it would
+// leave the connection to another server than was meant, or less guarded.
+var standard = [][2]string{
+	{"TEMPORAL_CONFIG_FILE", "set what it says, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and so on"},
+	{"TEMPORAL_PROFILE", "set what it says, TEMPORAL_ADDRESS, TEMPORAL_NAMESPACE and so on"},
+	{"TEMPORAL_TLS_CLIENT_CERT_DATA", "set TEMPORAL_TLS_CLIENT_CERT_PATH to a file that holds it"},
+	{"TEMPORAL_TLS_CLIENT_KEY_DATA", "set TEMPORAL_TLS_CLIENT_KEY_PATH to a file that holds it"},
+	{"TEMPORAL_TLS_SERVER_CA_CERT_DATA", "set TEMPORAL_TLS_SERVER_CA_CERT_PATH to a file that holds it"},
+	{"TEMPORAL_TLS_DISABLE_HOST_VERIFICATION", "set TEMPORAL_TLS_SERVER_NAME to the name that the certificate has"},
+}
+
+// metadata begins the names of variables that each stand for a header.
+const metadata = "TEMPORAL_GRPC_META_"
+
+func unread(values map[string]string) (problems Problems) {
+	for _, name := range standard {
+		if values[name[0]] != "" {
+			problems = append(problems, name[0]+" is not read here: "+name[1])
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(values)) {
+		if strings.HasPrefix(name, metadata) && values[name] != "" {
+			problems = append(problems, name+" is not read here: unset it, no header but the key of TEMPORAL_API_KEY is sent")
 		}
 	}
 	return problems
