@@ -3,14 +3,17 @@ package tracing_test
 import (
 	"bytes"
 	"context"
-	"fmt"
+	"io"
 	"net"
+	"net/http"
+	"net/http/httptest"
 	"strings"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
+	"go.opentelemetry.io/otel/exporters/otlp/otlptrace/otlptracehttp"
 	sdk "go.opentelemetry.io/otel/sdk/trace"
 	"go.opentelemetry.io/otel/trace"
 
@@ -259,14 +262,16 @@ func TestWithoutACollectorThereIsNoTracer(t *testing.T) {
 	}
 }
 
-// traceOrder does what the intake does for an order, with a batch of 100.
-func traceOrder(tracer *tracing.Tracer, n int) {
+// traceOrder does what the intake does for an order, with a batch of 100, and
+// returns the traceparent of its row.
+func traceOrder(tracer *tracing.Tracer, n int) string {
 	ctx, span := tracer.Enter(context.Background(), nil, "POST /orders", time.Time{})
 	if span.IsRecording() {
 		span.SetAttributes(tracing.OrderID(uuid.UUID{}), tracing.Quantity(1))
 	}
 	var traceparents []string
-	if traceparent := tracing.Traceparent(ctx); traceparent != "" {
+	traceparent := tracing.Traceparent(ctx)
+	if traceparent != "" {
 		traceparents = append(traceparents, traceparent)
 	}
 	if n%100 == 0 || traceparents != nil {
@@ -276,24 +281,67 @@ func traceOrder(tracer *tracing.Tracer, n int) {
 		commit.End()
 	}
 	span.End()
+	return traceparent
 }
 
-func BenchmarkOrder(b *testing.B) {
-	for _, ratio := range []float64{-1, 0, 0.01, 1} {
-		var tracer *tracing.Tracer
-		name := "off"
-		if ratio >= 0 {
-			name = fmt.Sprintf("ratio=%g", ratio)
-			tracer = tracing.New(tracing.Config{Ratio: ratio}, sdk.WithBatcher(discard{}))
+// followOrder does what the parts behind the intake do for it, with the
+// traceparent of its row: its records say that it is traced or that it is not,
+// and each of the other spans of a purchase is asked for.
+func followOrder(tracer *tracing.Tracer, traceparent string) {
+	ctx := context.Background()
+	if traceparent != "" {
+		ctx = tracing.Parent(ctx, traceparent)
+	}
+	_, process := tracer.Continue(ctx, tracer.Header(ctx), "process")
+	process.End()
+	for range 21 {
+		_, step := tracer.Start(ctx, "step")
+		if step.IsRecording() {
+			step.SetAttributes(tracing.OrderID(uuid.UUID{}))
 		}
-		b.Run(name, func(b *testing.B) {
+		step.End()
+	}
+	_ = tracer.Header(ctx) // the provider's
+}
+
+// BenchmarkOrder is what an order costs the intake, and what it costs all parts
+// together. Spans are encoded and sent to a collector that does nothing; who
+// makes them faster than they are sent has to wait.
+func BenchmarkOrder(b *testing.B) {
+	for _, c := range []struct {
+		name  string
+		ratio float64 // less than 0: there is no tracer
+	}{{"off", -1}, {"untraced", 0}, {"traced", 1}, {"ratio=0.01", 0.01}} {
+		var tracer *tracing.Tracer
+		if c.ratio >= 0 {
+			tracer = tracing.Unlimited(tracing.New(tracing.Config{Ratio: c.ratio}, sdk.WithBatcher(newExporter(b), sdk.WithBlocking())))
+		}
+		b.Run("intake/"+c.name, func(b *testing.B) {
 			b.ReportAllocs()
 			for n := 0; b.Loop(); n++ {
 				traceOrder(tracer, n)
 			}
 		})
+		b.Run("all/"+c.name, func(b *testing.B) {
+			b.ReportAllocs()
+			for n := 0; b.Loop(); n++ {
+				followOrder(tracer, traceOrder(tracer, n))
+			}
+		})
 		_ = tracer.Close(context.Background())
 	}
+}
+
+// newExporter sends to a collector on this machine that takes all.
+func newExporter(b *testing.B) sdk.SpanExporter {
+	b.Helper()
+	collector := httptest.NewServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) { _, _ = io.Copy(io.Discard, r.Body) }))
+	b.Cleanup(collector.Close)
+	exporter, err := otlptracehttp.New(b.Context(), otlptracehttp.WithEndpointURL(collector.URL))
+	if err != nil {
+		b.Fatal(err)
+	}
+	return exporter
 }
 
 func TestAnOrderThatIsNotTracedAllocatesNothing(t *testing.T) {
@@ -303,8 +351,3 @@ func TestAnOrderThatIsNotTracedAllocatesNothing(t *testing.T) {
 		}
 	}
 }
-
-type discard struct{}
-
-func (discard) ExportSpans(context.Context, []sdk.ReadOnlySpan) error { return nil }
-func (discard) Shutdown(context.Context) error                        { return nil }
