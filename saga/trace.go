@@ -10,6 +10,7 @@ import (
 	"go.opentelemetry.io/otel/trace"
 	"go.temporal.io/sdk/interceptor"
 	"go.temporal.io/sdk/temporal"
+	"go.temporal.io/sdk/workflow"
 
 	"order-service/order"
 	"order-service/tracing"
@@ -20,13 +21,48 @@ import (
 //
 // Temporal's module for OpenTelemetry would begin a trace wherever there is
 // none, give a workflow another span whenever a worker reads its history anew,
-// of which none but the last ends, and quote errors. This follows a trace that is
-// there, and nothing else.
+// and quote errors. This follows a trace that is there, and nothing else.
 func traced(t *tracing.Tracer) []interceptor.ClientInterceptor {
 	if t == nil {
 		return nil
 	}
-	return []interceptor.ClientInterceptor{interceptor.NewTracingInterceptor(sagaTracer{tracer: t})}
+	return []interceptor.ClientInterceptor{sagaInterceptor{interceptor.NewTracingInterceptor(sagaTracer{tracer: t})}}
+}
+
+// sagaInterceptor lets the spans of a workflow and its updates end only when
+// these have come to their own end, and not in a replay. The SDK ends them in
+// deferred calls, which also run when the workflow is put out of a worker's
+// memory: the span would be told of whenever that happens, and once more when
+// the history is read anew.
+type sagaInterceptor struct{ interceptor.Interceptor }
+
+// InterceptWorkflow puts a finisher below the interceptor that begins the spans.
+func (i sagaInterceptor) InterceptWorkflow(ctx workflow.Context, next interceptor.WorkflowInboundInterceptor) interceptor.WorkflowInboundInterceptor {
+	return i.Interceptor.InterceptWorkflow(ctx, &finisher{interceptor.WorkflowInboundInterceptorBase{Next: next}})
+}
+
+type finisher struct {
+	interceptor.WorkflowInboundInterceptorBase
+}
+
+// ExecuteWorkflow runs the workflow.
+func (f *finisher) ExecuteWorkflow(ctx workflow.Context, in *interceptor.ExecuteWorkflowInput) (any, error) {
+	result, err := f.Next.ExecuteWorkflow(ctx, in)
+	markFinished(ctx)
+	return result, err
+}
+
+// ExecuteUpdate runs the update's handler.
+func (f *finisher) ExecuteUpdate(ctx workflow.Context, in *interceptor.UpdateInput) (any, error) {
+	result, err := f.Next.ExecuteUpdate(ctx, in)
+	markFinished(ctx)
+	return result, err
+}
+
+func markFinished(ctx workflow.Context) {
+	if span, ok := ctx.Value(sagaSpanKey{}).(sagaSpan); ok && span.finished != nil {
+		*span.finished = !workflow.IsReplaying(ctx)
+	}
 }
 
 type sagaTracer struct {
@@ -45,7 +81,10 @@ func (sagaTracer) Options() interceptor.TracerOptions {
 
 // sagaSpan is what the interceptor begins, ends and hands on. Where an order is
 // not traced it has no span.
-type sagaSpan struct{ context.Context }
+type sagaSpan struct {
+	context.Context
+	finished *bool // of what may be put out of memory before it has; else nil
+}
 
 // parentSpan is what a header said.
 type parentSpan string
@@ -66,7 +105,7 @@ func (sagaTracer) MarshalSpan(span interceptor.TracerSpan) (map[string]string, e
 
 func (sagaTracer) SpanFromContext(ctx context.Context) interceptor.TracerSpan {
 	if trace.SpanContextFromContext(ctx).IsSampled() {
-		return sagaSpan{ctx}
+		return sagaSpan{Context: ctx}
 	}
 	return nil
 }
@@ -79,13 +118,14 @@ func (sagaTracer) ContextWithSpan(ctx context.Context, span interceptor.TracerSp
 func (s sagaTracer) StartSpan(o *interceptor.TracerStartSpanOptions) (interceptor.TracerSpan, error) {
 	ctx := parentContext(o.Parent)
 	if o.Operation == "ValidateUpdate" || !trace.SpanContextFromContext(ctx).IsSampled() { // no update is validated
-		return sagaSpan{context.Background()}, nil
+		return sagaSpan{Context: context.Background()}, nil
 	}
+	var finished *bool
 	switch o.Operation { // what is begun again whenever a history is read anew
-	case "RunWorkflow":
-		ctx = tracing.WithSpanID(ctx, o.IdempotencyKey)
+	case "RunWorkflow": // not by IdempotencyKey, which counts signals unless they are replayed
+		ctx, finished = tracing.WithSpanID(ctx, o.Tags["temporalRunID"]), new(bool)
 	case "HandleUpdate":
-		ctx = tracing.WithSpanID(ctx, o.Tags["temporalRunID"]+o.Tags["temporalUpdateID"])
+		ctx, finished = tracing.WithSpanID(ctx, o.Tags["temporalRunID"]+o.Tags["temporalUpdateID"]), new(bool)
 	}
 	kind := trace.SpanKindServer
 	if o.ToHeader {
@@ -93,7 +133,7 @@ func (s sagaTracer) StartSpan(o *interceptor.TracerStartSpanOptions) (intercepto
 	}
 	_, span := s.tracer.Start(ctx, o.Operation+" "+o.Name, trace.WithTimestamp(o.Time), trace.WithSpanKind(kind), trace.WithAttributes(about(o.Tags)...))
 	// Not the context that Start returns: what is below it would have the span's own id.
-	return sagaSpan{trace.ContextWithSpan(context.Background(), span)}, nil
+	return sagaSpan{trace.ContextWithSpan(context.Background(), span), finished}, nil
 }
 
 func parentContext(parent interceptor.TracerSpanRef) context.Context {
@@ -119,8 +159,12 @@ func about(tags map[string]string) []attribute.KeyValue {
 	return attributes
 }
 
-// Finish ends the span.
+// Finish ends the span, unless what it is about goes on elsewhere or was told
+// of before.
 func (s sagaSpan) Finish(o *interceptor.TracerFinishSpanOptions) {
+	if s.finished != nil && !*s.finished {
+		return
+	}
 	endSpan(trace.SpanFromContext(s.Context), o.Error)
 }
 

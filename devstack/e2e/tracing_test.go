@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"io"
 	"maps"
 	"net/http"
 	"slices"
@@ -116,6 +117,7 @@ func TestAPurchaseIsOneTrace(t *testing.T) {
 			worker.stop() // both deliver the rest of their spans
 
 			traced := s.traced(spans, id)
+			s.expectNoOrphans(traced)
 			s.expectPurchase(traced)
 			s.expectDeliveries(traced)
 			for _, sent := range traced["send reservations"] {
@@ -149,6 +151,7 @@ func TestARefundIsOfItsOrdersTrace(t *testing.T) {
 	worker.stop()
 
 	traced := s.traced(spans, id)
+	s.expectNoOrphans(traced)
 	s.expectTree(traced, returned)
 	s.expectHandedOn(header, traced["POST payments/refund"])
 }
@@ -165,6 +168,77 @@ func (s *shop) startTraced(role, fault string) *service {
 		env["FAILPOINT"] = fault
 	}
 	return s.startAt(freeAddr(s.t), binary, role, env)
+}
+
+// A worker that has put an order out of its memory reads the history of it anew
+// when the payment comes. What was done before is not told of again, and what is
+// done then is below the workflow's one span, also where a signal had come before
+// the workflow's first task.
+func TestATraceGoesOnWhereTheWorkerHadForgottenItsOrder(t *testing.T) {
+	t.Parallel()
+	s, spans := newShop(t, "WORKER_CACHED_ORDERS", "1"), newCollector(t)
+	s.env["OTEL_EXPORTER_OTLP_ENDPOINT"] = spans.http
+	api, metrics := s.startTraced("api", ""), freeAddr(t)
+	buyer, product := s.buyer("ann-of-privacy", user), s.product(10)
+	id := buyer.buy(product, 2, ofClient...)
+	s.webhook(id, "payment-failure", map[string]any{"paymentId": "of-before", "reason": "no funds"}).expect(http.StatusOK)
+	worker := s.startAt(freeAddr(t), suite.binary, "worker", map[string]string{"OTEL_SERVICE_NAME": "worker", "METRICS_ADDR": metrics})
+	o := buyer.await(id, order.PaymentPending)
+	next := s.anyone()
+	other := next.await(next.buy(product, 1, "traceparent", "00-"+clientTrace+"-"+clientSpan+"-00"), order.PaymentPending)
+	s.wait("the first order is forgotten", patience, func() bool {
+		return strings.Contains(textAt("http://"+metrics+"/metrics"), "temporal_sticky_cache_total_forced_eviction_total")
+	})
+	s.paid(o).expect(http.StatusOK)
+	buyer.await(id, order.Confirmed)
+	s.paid(other).expect(http.StatusOK)
+	next.await(other.OrderID, order.Confirmed)
+	api.stop()
+	worker.stop()
+
+	traced := s.traced(spans, id)
+	s.expectNoOrphans(traced)
+	for _, name := range []string{"HandleSignal payment-declined", "RunWorkflow OrderWorkflow",
+		"RunActivity ReadOrder", "RunActivity TryPayment", "RunActivity RequestPayment", "RunActivity Confirm"} {
+		if len(traced[name]) != 1 {
+			t.Errorf("%d spans %q, want 1", len(traced[name]), name)
+		}
+	}
+	workflow := traced["RunWorkflow OrderWorkflow"]
+	for _, step := range append(traced["StartActivity ReadOrder"], traced["StartActivity Confirm"]...) {
+		if len(workflow) == 1 && step.parent != workflow[0].id {
+			t.Errorf("%s is not below the workflow", step.name)
+		}
+	}
+}
+
+// textAt returns what is at url; "" while there is nothing.
+func textAt(url string) string {
+	resp, err := http.Get(url)
+	if err != nil {
+		return ""
+	}
+	defer resp.Body.Close()
+	text, _ := io.ReadAll(resp.Body)
+	return string(text)
+}
+
+// expectNoOrphans wants every span to be below another, or the client's.
+func (s *shop) expectNoOrphans(traced map[string][]span) {
+	s.t.Helper()
+	known := map[string]bool{clientSpan: true}
+	for _, spans := range traced {
+		for _, sp := range spans {
+			known[sp.id] = true
+		}
+	}
+	for name, spans := range traced {
+		for _, sp := range spans {
+			if !known[sp.parent] {
+				s.t.Errorf("%s is below a span that nobody made", name)
+			}
+		}
+	}
 }
 
 // ofClient is what a client sends along that has a trace of its own, and more to
