@@ -19,6 +19,7 @@ type composeFile struct {
 		Profiles    []string `json:"profiles"`
 		Volumes     []string `json:"volumes"`
 		Tmpfs       []string `json:"tmpfs"`
+		Command     any      `json:"command"`
 		Environment any      `json:"environment"`
 	} `json:"services"`
 	Volumes map[string]any `json:"volumes"`

@@ -3,8 +3,11 @@ package deploy
 import (
 	"encoding/json"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+
+	"sigs.k8s.io/yaml"
 )
 
 // dashboardFiles are the texts of the dashboards by their names.
@@ -40,6 +43,7 @@ type panel struct {
 	GridPos struct{ H, W, X, Y int } `json:"gridPos"`
 	Targets []struct {
 		Expr       string               `json:"expr"`
+		Exemplar   bool                 `json:"exemplar"`
 		Datasource struct{ UID string } `json:"datasource"`
 	} `json:"targets"`
 }
@@ -108,4 +112,51 @@ func TestDashboardsAreLaidOut(t *testing.T) {
 			}
 		}
 	}
+}
+
+// An order that took long is found by its dot beside the line of p99: the
+// dashboard asks for it, Prometheus keeps it, and Grafana knows where it leads.
+func TestADotOnTheDashboardLeadsToItsTrace(t *testing.T) {
+	var asking []string
+	for _, d := range dashboards(t) {
+		for _, p := range d.Panels {
+			for _, target := range p.Targets {
+				if target.Exemplar && strings.Contains(target.Expr, "0.99") && strings.Contains(target.Expr, "intake_duration") {
+					asking = append(asking, p.Title)
+				}
+			}
+		}
+	}
+	if !slices.Equal(asking, []string{"Time to a 202"}) {
+		t.Errorf("exemplars are asked for by %q", asking)
+	}
+	command, _ := compose(t).Services["prometheus"].Command.([]any)
+	if !slices.Contains(command, any("--enable-feature=exemplar-storage")) {
+		t.Errorf("Prometheus keeps no exemplars: %q", command)
+	}
+	var provisioned struct{ Datasources []datasource }
+	if err := yaml.Unmarshal([]byte(readFile(t, "../compose/grafana-datasources.yaml")), &provisioned); err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]string{}
+	for _, source := range provisioned.Datasources {
+		kinds[source.UID] = source.Type
+	}
+	for _, source := range provisioned.Datasources {
+		to := source.JSONData.ExemplarTraceIDDestinations
+		if source.Type == "prometheus" && (len(to) != 1 || to[0].Name != "trace_id" || kinds[to[0].DatasourceUID] != "tempo") {
+			t.Errorf("the exemplars of %s lead to %+v", source.UID, to)
+		}
+	}
+}
+
+// datasource is one that Grafana is provisioned with.
+type datasource struct {
+	UID, Type string
+	JSONData  struct {
+		ExemplarTraceIDDestinations []struct {
+			Name          string `json:"name"`
+			DatasourceUID string `json:"datasourceUid"`
+		} `json:"exemplarTraceIdDestinations"`
+	} `json:"jsonData"`
 }
