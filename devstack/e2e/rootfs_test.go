@@ -1,10 +1,16 @@
 package e2e
 
 import (
+	"bytes"
+	"crypto/x509"
+	"debug/elf"
+	"encoding/pem"
 	"fmt"
+	"io/fs"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"testing"
 )
@@ -26,15 +32,23 @@ exec unshare --mount sh -euc '
 	exec setpriv --no-new-privs chroot --userspec=USER:USER --groups= . /order-service "$@"' 'ROOT' "$@"
 `
 
-// This is the image, but for an engine that runs images.
+// This is the image, but for an engine that runs images. Its only time zones are
+// those in the binary, and log lines tell whether there are any.
 func TestTheImageNeedsNothingButItsOwnFiles(t *testing.T) {
+	t.Parallel()
+	root := layOut(t)
+	expectStatic(t, filepath.Join(root, "order-service"))
+	expectAuthorities(t, filepath.Join(root, "etc", "ssl", "certs", "ca-certificates.crt"))
+	expectOpen(t, root)
 	if err := exec.Command("unshare", "--mount", "true").Run(); err != nil {
 		t.Skipf("only root can try the image without a container engine, where mount namespaces are allowed: unshare: %v", err)
 	}
-	t.Parallel()
-	binary := confine(t, layOut(t))
+	binary := confine(t, root)
 	s := newShop(t)
-	svc := s.startAt(freeAddr(t), binary, "all", nil)
+	svc := s.startAt(freeAddr(t), binary, "all", map[string]string{"TZ": "Asia/Kathmandu"})
+	if !svc.log.has("+05:45") {
+		t.Error("the time zone is not known")
+	}
 	svc.expectNoPrivileges()
 	confirm(s)
 	if err := svc.healthcheck(binary); err != nil {
@@ -58,6 +72,71 @@ func layOut(t *testing.T) string {
 		t.Fatal(err)
 	}
 	return root
+}
+
+// expectStatic fails the test where the program wants a loader, and with it libc:
+// the image has neither.
+func expectStatic(t *testing.T, program string) {
+	t.Helper()
+	if runtime.GOOS != "linux" {
+		return
+	}
+	file, err := elf.Open(program)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	for _, p := range file.Progs {
+		if p.Type == elf.PT_INTERP {
+			t.Errorf("%s is run by an interpreter", program)
+		}
+	}
+}
+
+// expectAuthorities fails the test unless TLS finds whole certificates in the
+// bundle, and nothing else.
+func expectAuthorities(t *testing.T, bundle string) {
+	t.Helper()
+	rest, err := os.ReadFile(bundle)
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, found := bytes.Count(rest, []byte("-----BEGIN ")), 0
+	for block, rest := pem.Decode(rest); block != nil; block, rest = pem.Decode(rest) {
+		if _, err := x509.ParseCertificate(block.Bytes); err != nil {
+			t.Errorf("%s: %v", bundle, err)
+		}
+		found++
+	}
+	if found == 0 || found != begun {
+		t.Errorf("%s has %d certificates, of %d that begin there", bundle, found, begun)
+	}
+}
+
+// expectOpen fails the test unless everybody may read all files: the image is
+// run as another user than the one who made it.
+func expectOpen(t *testing.T, root string) {
+	t.Helper()
+	err := filepath.WalkDir(root, func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := entry.Info()
+		if err != nil {
+			return err
+		}
+		wanted := fs.FileMode(0o004)
+		if entry.IsDir() || entry.Name() == "order-service" {
+			wanted = 0o005
+		}
+		if info.Mode()&wanted != wanted {
+			t.Errorf("%s is %s", path, info.Mode())
+		}
+		return nil
+	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // confine returns a program that is the order-service of root, confined.
