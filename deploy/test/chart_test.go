@@ -1,6 +1,6 @@
 // Package deploy tests what is deployed: the Helm chart, the alerts with their
 // runbooks, and the dashboards. It is a module of its own, because Helm, the
-// Kubernetes types and Prometheus are nothing that the service needs.
+// Kubernetes types, kubeconform and Prometheus are nothing that the service needs.
 package deploy
 
 import (
@@ -24,6 +24,9 @@ import (
 
 const chartDir = "../helm/order-service"
 
+// separator is what is between two rendered objects.
+const separator = "\n---\n"
+
 // production is what an installation must say, and everything that it may
 // switch on.
 const production = `
@@ -45,6 +48,38 @@ dashboards: {enabled: true}
 
 // least is the least that an installation must say.
 const least = `config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example/jwks", PAYMENT_URL: "https://pay.example"}`
+
+// fixed is an api that nothing scales.
+const fixed = least + "\napi: {replicas: 4, autoscaling: {enabled: false}}"
+
+// placed says where pods run and how the api is reached, with numbers where
+// Kubernetes takes either.
+const placed = least + `
+image: {digest: "sha256:0000000000000000000000000000000000000000000000000000000000000000", pullPolicy: Always}
+imagePullSecrets: [{name: registry}]
+api: &role
+  autoscaling: {enabled: false}
+  resources: {requests: {cpu: 0.5, memory: 512Mi}, limits: {cpu: 2, memory: 1Gi}}
+  topologySpread: DoNotSchedule
+  podAnnotations: {sidecar.example/inject: "true"}
+  podLabels: {team: sale}
+  nodeSelector: {kubernetes.io/arch: arm64}
+  tolerations: [{key: sale, operator: Exists, effect: NoExecute, tolerationSeconds: 60}]
+  affinity: {nodeAffinity: {requiredDuringSchedulingIgnoredDuringExecution: {nodeSelectorTerms: [{matchExpressions: [{key: spot, operator: DoesNotExist}]}]}}}
+  priorityClassName: sale
+worker: *role
+service: {type: LoadBalancer, annotations: {balancer.example/internal: "true"}}
+serviceAccount: {annotations: {cloud.example/role: sale}}
+`
+
+// valueSets are installations that, taken together, render all of the chart.
+var valueSets = map[string]string{
+	"least":                        least,
+	"production":                   production,
+	"placed":                       placed,
+	"without migration and policy": least + "\nmigration: {enabled: false}\nnetworkPolicy: {enabled: false}",
+	"without a scaler":             fixed,
+}
 
 func loadChart(t *testing.T) *chart.Chart {
 	t.Helper()
@@ -89,7 +124,7 @@ func documents(t *testing.T, values string) (all []string) {
 		if !strings.HasSuffix(name, ".yaml") {
 			continue
 		}
-		for _, document := range strings.Split("\n"+files[name], "\n---\n") {
+		for _, document := range strings.Split("\n"+files[name], separator) {
 			if strings.TrimSpace(stripComments(document)) != "" {
 				all = append(all, document)
 			}
