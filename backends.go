@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
@@ -24,6 +25,28 @@ type instruments struct {
 	saga  saga.Meter
 
 	tracer *tracing.Tracer
+}
+
+// checkURLs has the drivers read the URLs whose options only they know. Later
+// one that can never be dialled would be tried for as long as a server that is
+// still starting, or be noticed behind a migration.
+func checkURLs(cfg config.Config) (err error) {
+	databases := []struct {
+		name string
+		url  config.Secret
+	}{{"DATABASE_URL", cfg.DatabaseURL}, {"DATABASE_DIRECT_URL", cfg.DatabaseDirectURL}}
+	for _, database := range databases {
+		if database.url == "" {
+			continue
+		}
+		if wrong := store.CheckURL(string(database.url)); wrong != nil {
+			err = errors.Join(err, fmt.Errorf("%s: %w", database.name, wrong))
+		}
+	}
+	if wrong := cache.CheckURL(string(cfg.RedisURL)); wrong != nil {
+		err = errors.Join(err, fmt.Errorf("REDIS_URL: %w", wrong))
+	}
+	return err
 }
 
 func openStore(ctx context.Context, cfg config.Config, log zerolog.Logger, to instruments) (*store.Store, error) {

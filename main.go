@@ -78,17 +78,26 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 		fmt.Fprintln(stdout, version)
 		return exitOK
 	}
-	cfg, err := config.Load(environ, f.role)
-	var traces tracing.Config
-	if err == nil && f.serves() {
-		traces, err = tracing.Load(environ)
-		err = errors.Join(cfg.Validate(), err)
-	}
+	cfg, traces, err := settings(environ, f)
 	if err != nil {
 		fmt.Fprintln(stderr, err)
 		return exitUsage
 	}
 	return f.command(ctx, cfg, traces, newLog(cfg, stderr), stdout)
+}
+
+// settings reads environ and judges as much of it as the flags need, before
+// anything is dialled.
+func settings(environ []string, f flags) (config.Config, tracing.Config, error) {
+	cfg, err := config.Load(environ, f.role)
+	if err != nil || f.healthcheck { // which dials no backend
+		return cfg, tracing.Config{}, err
+	}
+	if !f.serves() {
+		return cfg, tracing.Config{}, checkURLs(cfg)
+	}
+	traces, err := tracing.Load(environ)
+	return cfg, traces, errors.Join(cfg.Validate(), checkURLs(cfg), err)
 }
 
 func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {

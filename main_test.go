@@ -4,10 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"net"
 	"net/http"
 	"net/http/httptest"
 	"slices"
 	"strings"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -49,6 +51,70 @@ func TestWrongUseIsToldAndStartsNothing(t *testing.T) {
 			t.Errorf("%s: exit %d, %q does not say %s", name, code, stderr, c.says)
 		}
 	}
+}
+
+// Only the drivers know the options of their URLs. What they cannot read was
+// tried for half a minute, or noticed after Postgres had been migrated.
+func TestURLThatADriverCannotReadStopsTheStartBeforeAnythingIsDialled(t *testing.T) {
+	host, dialled := listen(t)
+	good := map[string]string{
+		"DATABASE_URL": "postgres://u:geheim@" + host + "/orders", "REDIS_URL": "redis://:geheim@" + host,
+		"JWT_SECRET": strings.Repeat("s", 32), "PAYMENT_URL": "http://payments.internal",
+		"PAYMENT_WEBHOOK_SECRET": "whsec_" + strings.Repeat("QUJD", 8),
+	}
+	for _, c := range []struct{ name, value, says string }{
+		{"DATABASE_URL", good["DATABASE_URL"] + "?sslmode=bogus", "sslmode"},
+		{"DATABASE_URL", good["DATABASE_URL"] + "?sslmode=verify-full&sslrootcert=/none/ca.pem", "/none/ca.pem"},
+		{"DATABASE_URL", good["DATABASE_URL"] + "?pool_max_conns=many", "pool_max_conns"},
+		{"DATABASE_URL", "postgres://u:x/geheim@" + host + "/orders", "DATABASE_URL"},
+		{"DATABASE_URL", "host=" + host + " password=x geheim sslmode=disable", "DATABASE_URL"},
+		{"DATABASE_DIRECT_URL", good["DATABASE_URL"] + "?target_session_attrs=first", "target_session_attrs"},
+		{"REDIS_URL", good["REDIS_URL"] + "?nonsense=1", "nonsense"},
+		{"REDIS_URL", good["REDIS_URL"] + "?master_name=m&addr=bad", "addr"},
+		{"REDIS_URL", good["REDIS_URL"] + "/0?skip_verify=1", "skip_verify"},
+	} {
+		environ := []string{c.name + "=" + c.value}
+		for name, value := range good {
+			if name != c.name {
+				environ = append(environ, name+"="+value)
+			}
+		}
+		for _, command := range []string{"--role=all", "--migrate", "--verify", "--repair"} {
+			began := time.Now()
+			code, _, stderr := execute(t, []string{command}, environ)
+			if code != exitUsage || !strings.HasPrefix(stderr, c.name) || !strings.Contains(stderr, c.says) || time.Since(began) > 5*time.Second {
+				t.Errorf("%s=%s: %s ends with %d after %v and says %q", c.name, c.value, command, code, time.Since(began), stderr)
+			}
+			if strings.Contains(stderr, "geheim") || strings.Contains(stderr, host) {
+				t.Errorf("%s=%s is shown: %q", c.name, c.value, stderr)
+			}
+		}
+	}
+	if n := dialled.Load(); n > 0 {
+		t.Errorf("dialled %d times", n)
+	}
+}
+
+// listen returns an address that breaks every connection, and counts them.
+func listen(t *testing.T) (address string, dialled *atomic.Int64) {
+	t.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = l.Close() })
+	dialled = new(atomic.Int64)
+	go func() {
+		for {
+			conn, err := l.Accept()
+			if err != nil {
+				return
+			}
+			dialled.Add(1)
+			_ = conn.Close()
+		}
+	}()
+	return l.Addr().String(), dialled
 }
 
 func TestHealthcheckSucceedsOnlyWhileTheProcessIsAlive(t *testing.T) {

@@ -164,7 +164,7 @@ func TestDropsAreBounded(t *testing.T) {
 
 func TestOpenKeepsThePasswordOutOfItsError(t *testing.T) {
 	t.Parallel()
-	for _, url := range []string{"redis://:secret@host:port", "http://:secret@host", "redis://:secret@host?addr=x&bad=1"} {
+	for _, url := range []string{"redis://:secret@host:port", "http://:secret@host", "redis://:secret@host?addr=x&bad=1", "redis://:secret/4@host", "redis://x?secret@host"} {
 		g, err := Open(Config{URL: url})
 		if err == nil {
 			_ = g.Close()

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"net/url"
+	"strings"
 	"time"
 
 	"github.com/redis/go-redis/v9"
@@ -46,6 +47,13 @@ func connect(c Config, l limits) (redis.UniversalClient, error) {
 	return redis.NewUniversalClient(o), nil
 }
 
+// CheckURL reads a Redis URL as Open will, and dials nothing. Its error has
+// neither the URL nor a password in it.
+func CheckURL(rawURL string) error {
+	_, err := parse(rawURL)
+	return err
+}
+
 // parse reads a Redis URL. With master_name= it names Sentinels, which know
 // where the master is, with addr= parameters alone the nodes of a Redis Cluster.
 func parse(rawURL string) (*redis.UniversalOptions, error) {
@@ -81,10 +89,14 @@ func parse(rawURL string) (*redis.UniversalOptions, error) {
 	}, nil
 }
 
+// errNoURL also stands for what the parsers say of a URL that they cannot take
+// apart, since that may quote a piece of the password.
+var errNoURL = errors.New("cache: not a Redis URL; what is special in a password must be percent-encoded")
+
 // badURL keeps the URL, and the password in it, out of the error.
 func badURL(err error) error {
-	if e, ok := errors.AsType[*url.Error](err); ok {
-		err = e.Err
+	if _, ok := errors.AsType[*url.Error](err); ok || strings.Contains(err.Error(), "@") {
+		return errNoURL
 	}
 	return fmt.Errorf("cache: not a Redis URL: %w", err)
 }

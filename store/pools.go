@@ -56,7 +56,7 @@ func limitConns(conf *pgxpool.Config, cfg Config) {
 
 // poolConfig is for connections to url, which the variable name has.
 func (s *Store) poolConfig(name, url string, password func() (string, error)) (*pgxpool.Config, error) {
-	conf, err := pgxpool.ParseConfig(url)
+	conf, err := parseURL(url)
 	if err != nil {
 		return nil, fmt.Errorf("store: %s: %w", name, err)
 	}

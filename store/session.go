@@ -52,10 +52,11 @@ func milliseconds(d time.Duration) string { return strconv.FormatInt(d.Milliseco
 // and the password file that url names, and the password that is asked for.
 func refresh(url string, password func() (string, error)) func(context.Context, *pgx.ConnConfig) error {
 	return func(_ context.Context, conf *pgx.ConnConfig) error {
-		now, err := pgx.ParseConfig(url)
+		pool, err := parseURL(url)
 		if err != nil {
 			return err
 		}
+		now := pool.ConnConfig
 		conf.Password, conf.TLSConfig, conf.Fallbacks = now.Password, now.TLSConfig, now.Fallbacks
 		if password != nil {
 			conf.Password, err = password()
