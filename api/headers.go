@@ -21,7 +21,8 @@ const (
 // since one line of it is all that is read.
 //
 // What is not here is either read over all its lines (Cookie), or only chooses
-// how an answer looks (Accept, Accept-Encoding), or is not read.
+// how an answer looks (Accept, Accept-Encoding), or counts for nothing when it
+// is there twice (Traceparent), or is not read.
 var counted = [...]string{
 	"Host", "Content-Length", "Transfer-Encoding", "Origin", "X-Request-Id",
 	"Access-Control-Request-Headers", "Access-Control-Request-Method", "Authorization", "Content-Encoding",

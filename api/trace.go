@@ -15,7 +15,15 @@ import (
 // traceKey is where a request that is traced keeps the context of its span.
 type traceKey struct{}
 
-var traceparent = []byte("Traceparent")
+// traceparent is the caller's span, if the request has it once. Of two nobody
+// knows which is meant, and Trace Context has such a trace begin anew. It decides
+// nothing but what we write down, so it is no reason to refuse an order.
+func traceparent(ctx *fasthttp.RequestCtx) []byte {
+	if lines := ctx.Request.Header.PeekAll("Traceparent"); len(lines) == 1 {
+		return lines[0]
+	}
+	return nil
+}
 
 // enterTrace decides whether a request's order is traced. It is asked for what
 // would be accepted but for the gate: whoever is refused before that, for want
@@ -25,7 +33,7 @@ func (s *Server) enterTrace(c *fiber.Ctx, req order.Request) context.Context {
 		return context.Background()
 	}
 	r := c.Context()
-	ctx, span := s.deps.Tracer.Enter(context.Background(), r.Request.Header.PeekBytes(traceparent), "POST /orders", r.Time())
+	ctx, span := s.deps.Tracer.Enter(context.Background(), traceparent(r), "POST /orders", r.Time())
 	if span.IsRecording() {
 		span.SetAttributes(tracing.ProductID(req.ProductID), tracing.Quantity(req.Quantity))
 		s.keepTrace(c, ctx, span)
@@ -39,7 +47,7 @@ func (s *Server) joinTrace(ctx context.Context, c *fiber.Ctx, o order.Order) con
 		return ctx
 	}
 	r, route := c.Context(), c.Route()
-	ctx, span := s.deps.Tracer.Join(ctx, o.Traceparent, r.Request.Header.PeekBytes(traceparent), route.Method+" "+route.Path, r.Time())
+	ctx, span := s.deps.Tracer.Join(ctx, o.Traceparent, traceparent(r), route.Method+" "+route.Path, r.Time())
 	if span.IsRecording() {
 		span.SetAttributes(tracing.OrderID(o.ID))
 		s.keepTrace(c, ctx, span)
@@ -91,5 +99,5 @@ func (s *Server) traceOf(ctx *fasthttp.RequestCtx) context.Context {
 	if kept := recorded(ctx); tracing.ID(kept) != "" {
 		return kept
 	}
-	return tracing.Parent(context.Background(), string(ctx.Request.Header.PeekBytes(traceparent)))
+	return tracing.Parent(context.Background(), string(traceparent(ctx)))
 }

@@ -3,6 +3,7 @@ package api
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"strings"
 	"testing"
 
@@ -50,6 +51,27 @@ func TestAnOrderCarriesTheTraceOfItsRequest(t *testing.T) {
 	}
 	if len(span.Attributes()) != 6 {
 		t.Errorf("there is more: %v", span.Attributes())
+	}
+}
+
+// Two traceparents, as a proxy that adds its own makes them, are as good as none:
+// the trace begins anew, and the order is taken.
+func TestTwoTraceparentsBeginATraceAnewAndRefuseNothing(t *testing.T) {
+	other := strings.Replace(callersSpan, "4bf9", "beef", 1)
+	for _, lines := range []string{
+		"traceparent: " + callersSpan + "\r\nTraceparent: " + other, "TRACEPARENT: " + other + "\r\nX-Between: c\r\ntraceparent: " + callersSpan,
+		"Traceparent: " + callersSpan + "\r\nTraceparent: " + callersSpan, "Traceparent: " + callersSpan + ", " + other,
+	} {
+		s, spans := traced(t, newShop())
+		a := s.raw(fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n%s\r\n"+
+			"Content-Length: %d\r\n\r\n%s", token(t, "ann"), lines, len(lamp), lamp))
+		span := spans.Named("POST /orders")
+		if a.StatusCode != 202 || span == nil {
+			t.Fatalf("%q: %d %s, span %v", lines, a.StatusCode, a.body, span)
+		}
+		if id := span.SpanContext().TraceID().String(); id == callersTrace || id == other[3:35] || span.Parent().IsValid() {
+			t.Errorf("%q: trace %s below %v", lines, id, span.Parent())
+		}
 	}
 }
 
