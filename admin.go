@@ -39,16 +39,17 @@ func (s *service) serveAdmin(variable, addr string, routes http.Handler) error {
 
 func metricsRoutes(metrics http.Handler) *http.ServeMux {
 	mux := http.NewServeMux()
-	mux.Handle("/metrics", metrics)
+	mux.Handle("GET /metrics", metrics) // and HEAD
 	return mux
 }
 
 func adminRoutes(metrics http.Handler) http.Handler {
 	mux := metricsRoutes(metrics)
-	mux.HandleFunc("/debug/pprof/", pprof.Index)
-	mux.HandleFunc("/debug/pprof/cmdline", pprof.Cmdline)
-	mux.HandleFunc("/debug/pprof/profile", pprof.Profile)
-	mux.HandleFunc("/debug/pprof/symbol", pprof.Symbol)
-	mux.HandleFunc("/debug/pprof/trace", pprof.Trace)
+	mux.HandleFunc("GET /debug/pprof/", pprof.Index)
+	mux.HandleFunc("GET /debug/pprof/cmdline", pprof.Cmdline)
+	mux.HandleFunc("GET /debug/pprof/profile", pprof.Profile)
+	mux.HandleFunc("GET /debug/pprof/symbol", pprof.Symbol)
+	mux.HandleFunc("POST /debug/pprof/symbol", pprof.Symbol) // which is how go tool pprof asks
+	mux.HandleFunc("GET /debug/pprof/trace", pprof.Trace)
 	return mux
 }

@@ -136,17 +136,34 @@ func TestScrapersGetMetricsAndNothingElse(t *testing.T) {
 		"/debug/pprof/heap":      {http.StatusNotFound, http.StatusOK},
 		"/debug/pprof/cmdline":   {http.StatusNotFound, http.StatusOK},
 	} {
-		if got := statusOf(metricsRoutes(metrics), path); got != want.scraper {
+		if got := answerOf(metricsRoutes(metrics), http.MethodGet, path).Code; got != want.scraper {
 			t.Errorf("a scraper gets %d for %s, want %d", got, path, want.scraper)
 		}
-		if got := statusOf(adminRoutes(metrics), path); got != want.operator {
+		if got := answerOf(adminRoutes(metrics), http.MethodGet, path).Code; got != want.operator {
 			t.Errorf("an operator gets %d for %s, want %d", got, path, want.operator)
 		}
 	}
 }
 
-func statusOf(routes http.Handler, path string) int {
+func TestMetricsAreReadAndNothingElse(t *testing.T) {
+	metrics := http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) { w.WriteHeader(http.StatusOK) })
+	for _, routes := range []http.Handler{metricsRoutes(metrics), adminRoutes(metrics)} {
+		for _, method := range []string{"POST", "PUT", "DELETE", "PATCH", "OPTIONS", "TRACE", "BREW"} {
+			if w := answerOf(routes, method, "/metrics"); w.Code != http.StatusMethodNotAllowed || w.Header().Get("Allow") != "GET, HEAD" {
+				t.Errorf("%s is %d, allows %q", method, w.Code, w.Header().Get("Allow"))
+			}
+		}
+		if w := answerOf(routes, http.MethodHead, "/metrics"); w.Code != http.StatusOK {
+			t.Errorf("HEAD is %d", w.Code)
+		}
+	}
+	if w := answerOf(adminRoutes(metrics), http.MethodPost, "/debug/pprof/profile"); w.Code != http.StatusMethodNotAllowed {
+		t.Errorf("a POST begins a profile: %d", w.Code)
+	}
+}
+
+func answerOf(routes http.Handler, method, path string) *httptest.ResponseRecorder {
 	w := httptest.NewRecorder()
-	routes.ServeHTTP(w, httptest.NewRequest(http.MethodGet, path, nil))
-	return w.Code
+	routes.ServeHTTP(w, httptest.NewRequest(method, path, nil))
+	return w
 }
