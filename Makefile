@@ -47,7 +47,7 @@ test-real: setup-test-real build ## as test-e2e, on Apache Kafka, redis-server, 
 test-deploy: build ## the chart, the alerts, their runbooks and the dashboards, by Helm's, kubeconform's and Prometheus' own code
 	cd deploy/test && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./... && go test -count=1 ./...
 
-test-contract: setup-run build ## schemathesis, with every check, over what openapi.yaml promises (needs Python 3.11)
+test-contract: setup-test-contract build ## schemathesis, with every check, over what openapi.yaml promises (needs Python 3.11)
 	$(STACK) -- devstack/contract/run
 
 test-ha: setup-test-real build ## Postgres, Redis and Kafka failing over in mid-sale, and masters that answer and refuse to write

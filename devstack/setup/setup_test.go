@@ -17,8 +17,10 @@ var fakes = map[string]string{
 	"apt-get": `[ "$1" != install ] || echo "$@" >>"$INSTALLED"`,
 }
 
-// everything is what make test-real needs, and the means to install it.
-var everything = []string{"go", "git", "initdb", "redis-server", "pgbouncer", "ps", "gcc", "chromium", "curl", "java", "mvn", "env", "sudo", "apt-get"}
+// everything is what the targets need, and the means to install it.
+var everything = []string{
+	"go", "git", "initdb", "redis-server", "pgbouncer", "ps", "gcc", "chromium", "curl", "java", "mvn", "python3", "env", "sudo", "apt-get",
+}
 
 // machine is a PATH.
 type machine struct {
@@ -67,7 +69,7 @@ func (m *machine) setup(target string) (said, installed string, ok bool) {
 }
 
 func TestSetupIsSilentWhenNothingIsMissing(t *testing.T) {
-	for _, target := range []string{"build", "run", "test", "test-real"} {
+	for _, target := range []string{"build", "run", "test", "test-real", "test-contract"} {
 		if said, installed, ok := without(t).setup(target); said != "" || installed != "" || !ok {
 			t.Errorf("%s: says %q, installs %q, ok %t", target, said, installed, ok)
 		}
@@ -75,12 +77,13 @@ func TestSetupIsSilentWhenNothingIsMissing(t *testing.T) {
 }
 
 func TestSetupInstallsWhatTheTargetNeedsAndNoMore(t *testing.T) {
-	lacking := []string{"redis-server", "gcc", "chromium", "java", "mvn"}
+	lacking := []string{"redis-server", "gcc", "chromium", "java", "mvn", "python3"}
 	for target, want := range map[string]string{
-		"build":     "",
-		"run":       "redis-server",
-		"test":      "redis-server gcc libc6-dev chromium",
-		"test-real": "redis-server gcc libc6-dev chromium default-jre-headless maven",
+		"build":         "",
+		"run":           "redis-server",
+		"test":          "redis-server gcc libc6-dev chromium",
+		"test-real":     "redis-server gcc libc6-dev chromium default-jre-headless maven",
+		"test-contract": "redis-server python3 python3-venv",
 	} {
 		if said, installed, ok := without(t, lacking...).setup(target); installed != want || !ok {
 			t.Errorf("%s: installs %q, want %q; says %q", target, installed, want, said)
@@ -119,5 +122,40 @@ func TestSetupNamesTheGoThatIsNeeded(t *testing.T) {
 		if said, installed, ok := m.setup("run"); !strings.Contains(said, "1.21 or newer") || installed != "" || ok {
 			t.Errorf("says %q, installs %q, ok %t", said, installed, ok)
 		}
+	}
+}
+
+// Debian's Python has no venv of its own, and an older one will not do.
+func TestPythonIsOneThatSchemathesisRunsOn(t *testing.T) {
+	m := without(t)
+	m.put("python3", "exit 1")
+	if said, installed, ok := m.setup("test-contract"); installed != "python3 python3-venv" || !ok {
+		t.Errorf("installs %q; says %q, ok %t", installed, said, ok)
+	}
+	m.put("apt-get", "exit 100")
+	if said, _, ok := m.setup("test-contract"); !strings.Contains(said, "--no-install-recommends python3 python3-venv\n") || !ok {
+		t.Errorf("says %q, ok %t", said, ok)
+	}
+}
+
+// A contract that was not tested must not look as one that is kept.
+func TestTheContractIsSkippedOnlyWhereSomebodyReadsIt(t *testing.T) {
+	m := without(t, "python3")
+	m.put("dirname", `exec /usr/bin/dirname "$@"`)
+	bash, err := exec.LookPath("bash")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for required, want := range map[string]bool{"": true, "CONTRACT_REQUIRED=1": false} {
+		cmd := exec.Command(bash, filepath.Join("..", "contract", "run"))
+		cmd.Env = []string{"PATH=" + m.path, required}
+		out, err := cmd.CombinedOutput()
+		if !strings.Contains(string(out), "The contract is not tested") || (err == nil) != want {
+			t.Errorf("%s: %v, says %q", required, err, out)
+		}
+	}
+	ci, err := os.ReadFile(filepath.Join("..", "..", ".ci", "run"))
+	if err != nil || !strings.Contains(string(ci), "CONTRACT_REQUIRED=1 make test-contract\n") {
+		t.Errorf("CI may skip it: %v", err)
 	}
 }
