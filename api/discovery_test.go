@@ -2,6 +2,7 @@ package api
 
 import (
 	"encoding/json"
+	"io"
 	"net/http"
 	"net/http/httptest"
 	"strings"
@@ -94,4 +95,35 @@ func TestAnIssuerIsBelievedOnlyAboutItself(t *testing.T) {
 	if keys, err := d.judge("https://login.example", "https://keys.example/k"); err != nil || keys.Host != "keys.example" {
 		t.Errorf("%v, %v", keys, err)
 	}
+}
+
+// saying is an issuer that answers every request with a text.
+type saying string
+
+func (s saying) RoundTrip(*http.Request) (*http.Response, error) {
+	return &http.Response{StatusCode: http.StatusOK, Body: io.NopCloser(strings.NewReader(string(s)))}, nil
+}
+
+// FuzzDiscovery: whatever comes from where the issuer speaks of itself, its keys
+// are fetched only from where it says, of itself, and as safely as it is asked.
+func FuzzDiscovery(f *testing.F) {
+	const issuer = "https://id.test/realm"
+	for _, seed := range []string{
+		`{"issuer":"https://id.test/realm","jwks_uri":"https://id.test/keys"}`, `{"issuer":"https://id.test","jwks_uri":"https://id.test/keys"}`,
+		`{"issuer":"https://id.test/realm","jwks_uri":"http://id.test/keys"}`, `{"issuer":"https://id.test/realm","jwks_uri":"https:keys"}`,
+		`{"issuer":"https://id.test/realm","jwks_uri":"//id.test/keys"}`, `{"issuer":["https://id.test/realm"]}`, `null`, `[]`, `{`, "",
+		`{"ISSUER":"https://id.test/realm","jwks_uri":"https://[::1","jwks_uri":"https://%zz"}`,
+	} {
+		f.Add(seed)
+	}
+	f.Fuzz(func(t *testing.T, document string) {
+		d := &discovery{issuer: issuer, next: saying(document)}
+		keys, err := d.find(httptest.NewRequest(http.MethodGet, wellKnown(issuer), nil))
+		if (err == nil) != (keys != nil) || d.known() != keys {
+			t.Fatalf("%q has keys at %v, %v", document, keys, err)
+		}
+		if keys != nil && (keys.Scheme != "https" || keys.Host == "" || !strings.Contains(strings.ToLower(document), "issuer")) {
+			t.Fatalf("%q has keys at %v", document, keys)
+		}
+	})
 }

@@ -48,6 +48,26 @@ func FuzzIdempotencyKey(f *testing.F) {
 	})
 }
 
+// FuzzRequestID: a request is called what a proxy calls it, if that is harmless
+// in a log, a header and a page, and else as nothing else is.
+func FuzzRequestID(f *testing.F) {
+	for _, seed := range []string{"", "a-1", strings.Repeat("x", order.MaxProductID), strings.Repeat("x", order.MaxProductID+1), "a b", "<b>", "a\x00", "\xff", "ä"} {
+		f.Add(seed)
+	}
+	ids := newRequestIDs()
+	f.Fuzz(func(t *testing.T, given string) {
+		withRequest("X-Request-Id", given, "", func(c *fiber.Ctx) {
+			got := string(ids.append(nil, c.Context()))
+			if !order.ValidProductID(got) {
+				t.Fatalf("%q is called %q", given, got)
+			}
+			if ours := strings.HasPrefix(got, ids.prefix+"-"); got != given && (!ours || order.ValidProductID(given)) {
+				t.Fatalf("%q is called %q", given, got)
+			}
+		})
+	})
+}
+
 // FuzzLastEventID: whatever a client says that it has seen, its stream brings it
 // to the order's present status, without a gap.
 func FuzzLastEventID(f *testing.F) {

@@ -7,6 +7,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/twmb/franz-go/pkg/kgo"
+
 	"order-service/order"
 	"order-service/tracing"
 	"order-service/tracing/tracingtest"
@@ -93,4 +95,30 @@ func TestARecordOfAnUntracedOrderIsNotSampled(t *testing.T) {
 			}
 		}
 	}
+}
+
+// FuzzRecordHeaders: whoever may write to the topic may write any headers. They
+// decide whether a record is of a kind that is known, and which trace it goes on
+// with; nothing else.
+func FuzzRecordHeaders(f *testing.F) {
+	o := tracedOrder()
+	known := encode("", "t", order.ReservationEventType, o.ID, o.Reservation())
+	f.Add(known.Key, o.Traceparent, order.ReservationEventType, order.EventVersion)
+	f.Add([]byte("no uuid"), "00-"+traceID+"-b7ad6b7169203331-00", "", "2")
+	f.Add([]byte(nil), "\x00", "\xff", " 1")
+	b := &Bus{cfg: Config{Tracer: tracing.New(tracing.Config{Enabled: true, Ratio: 1})}}
+	f.Fuzz(func(t *testing.T, key []byte, traceparent, eventType, version string) {
+		r := &kgo.Record{Topic: "t", Key: key, Value: known.Value, Headers: []kgo.RecordHeader{
+			{Key: headerTraceparent, Value: []byte(traceparent)}, {Key: headerType, Value: []byte(eventType)}, {Key: headerVersion, Value: []byte(version)},
+		}}
+		ctx, span := b.processReservation(t.Context(), r)
+		defer span.End()
+		if id := tracing.ID(ctx); span.IsRecording() && id == "" || !strings.Contains(traceparent, id) {
+			t.Fatalf("%q is trace %q", traceparent, id)
+		}
+		ev, err := decodeReservation(r)
+		if kind := eventType == order.ReservationEventType && version == order.EventVersion; (err == nil) != kind || kind && ev.OrderID != o.ID {
+			t.Fatalf("%q %q is %+v, %v", eventType, version, ev, err)
+		}
+	})
 }
