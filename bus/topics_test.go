@@ -1,7 +1,10 @@
 package bus
 
 import (
+	"net"
+	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/rs/zerolog"
@@ -28,6 +31,65 @@ func TestATopicThatOneBrokerCanTakeWithItIsWarnedOf(t *testing.T) {
 			t.Errorf("%s: logged %q, want %q in it", name, got, c.want)
 		}
 	}
+}
+
+// The brokers of the tests are on this machine, where nobody is warned: 0.0.0.0
+// leads there, and does not say so.
+func TestTheStartWarnsOfTopicsThatOneBrokerCanTakeWithIt(t *testing.T) {
+	t.Parallel()
+	for name, host := range map[string]string{"a broker elsewhere": "0.0.0.0", "on this machine": "127.0.0.1"} {
+		var log lines
+		b := openBus(t, testConfig(t), func(c *Config) {
+			c.Log = zerolog.New(&log)
+			_, port, _ := net.SplitHostPort(c.Brokers[0])
+			c.Brokers = []string{net.JoinHostPort(host, port)}
+		})
+		for range 2 { // topics that it creates, and topics that are there
+			log.reset()
+			if err := b.EnsureTopics(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			for _, topic := range b.topics() {
+				if warned := log.has(topic, "replicate it"); warned != !b.local() {
+					t.Errorf("%s: warned of %s: %t", name, topic, warned)
+				}
+			}
+		}
+		configs, err := b.admin.DescribeTopicConfigs(t.Context(), b.topics()...)
+		if n := setting(configs, b.cfg.Topics.Created, "min.insync.replicas"); err != nil || n != 1 {
+			t.Errorf("%s: %d acknowledgements are read, %v", name, n, err)
+		}
+	}
+}
+
+// lines is a log that may be read while it is written.
+type lines struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *lines) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *lines) reset() {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	l.text.Reset()
+}
+
+// has reports whether one line has all of what.
+func (l *lines) has(what ...string) bool {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	for line := range strings.Lines(l.text.String()) {
+		if !slices.ContainsFunc(what, func(s string) bool { return !strings.Contains(line, s) }) {
+			return true
+		}
+	}
+	return false
 }
 
 func TestTopicsThatAreCreatedNeedTwoAcknowledgements(t *testing.T) {
