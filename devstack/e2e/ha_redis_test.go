@@ -36,7 +36,7 @@ func newRedis(t *testing.T, arguments ...string) (*redis.Server, *goredis.Client
 		_ = server.Stop() // the test may have ended it
 	})
 	if server.Kind != "redis-server" {
-		t.Skip("there is no redis-server in PATH (Debian: apt-get install redis-server)")
+		t.Fatal(redis.ErrMissing)
 	}
 	return server, client
 }

@@ -41,9 +41,6 @@ func (p *pooler) start() {
 	p.t.Helper()
 	var err error
 	p.running, err = pgbouncer.Start(p.t.Context(), p.cfg)
-	if errors.Is(err, pgbouncer.ErrMissing) {
-		p.t.Skip(err)
-	}
 	if err != nil {
 		p.t.Fatal(err)
 	}

@@ -4,6 +4,7 @@ package redis
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net"
 	"os"
@@ -19,6 +20,9 @@ import (
 
 	"order-service/devstack/process"
 )
+
+// ErrMissing is for those who cannot do with the other Kind.
+var ErrMissing = errors.New("redis-server is missing (Debian: apt-get install redis-server)")
 
 // databases is enough for one logical database per test.
 const databases = 256
