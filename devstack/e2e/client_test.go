@@ -127,7 +127,11 @@ func (s *shop) try(method, path string, body []byte, headers ...string) (r reply
 		req.Header.Set(headers[i], headers[i+1])
 	}
 	begun := time.Now()
-	resp, err := (&http.Client{Timeout: patience}).Do(req)
+	client := s.client
+	if client == nil {
+		client = &http.Client{Timeout: patience}
+	}
+	resp, err := client.Do(req)
 	if err != nil {
 		return reply{}, err
 	}

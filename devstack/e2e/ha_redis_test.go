@@ -70,7 +70,7 @@ func TestHASaleGoesOnAfterRedisAnsweredAndRefusedToWrite(t *testing.T) {
 	}
 }
 
-// The Sentinels choose the replica when the master is gone. What the gate loses
+// The Sentinels choose the replica when the master was killed. What the gate loses
 // with it is rebuilt from the ledger.
 func TestHASaleGoesOnAfterASentinelFailover(t *testing.T) {
 	t.Parallel()
@@ -94,7 +94,7 @@ func TestHASaleGoesOnAfterASentinelFailover(t *testing.T) {
 	s := newShop(t, "REDIS_URL", u.String())
 	s.start("all")
 	s.saleThrough(func(string) {
-		if err := master.Stop(); err != nil {
+		if err := master.Kill(); err != nil {
 			t.Error(err)
 		}
 		awaitMaster(t, follower)

@@ -14,6 +14,8 @@ import (
 
 // TestDescriptorsRunOutAndTheServiceLives opens 400 connections to a process
 // that may have 256 descriptors. It ended at the first that it could not accept.
+// While they are there, whoever is connected is served: a payment over an open
+// connection, and its event on an open stream.
 func TestDescriptorsRunOutAndTheServiceLives(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -23,6 +25,9 @@ func TestDescriptorsRunOutAndTheServiceLives(t *testing.T) {
 	o := b.await(id, order.PaymentPending)
 	events := b.watch(id, "")
 	events.until(order.PaymentPending)
+	s.client = &http.Client{Timeout: patience, Transport: &http.Transport{MaxConnsPerHost: 1}}
+	defer s.client.CloseIdleConnections()
+	b.get(id) // opens it
 
 	crowd := make([]net.Conn, 400)
 	for i := range crowd {
@@ -37,13 +42,14 @@ func TestDescriptorsRunOutAndTheServiceLives(t *testing.T) {
 	if svc.ended() || !svc.log.has("connections cannot be accepted for now") {
 		t.Fatalf("ended: %t", svc.ended())
 	}
-	for _, c := range crowd {
-		_ = c.Close()
-	}
 	s.paid(o).expect(http.StatusOK)
 	events.until(order.Confirmed)
 	events.ends()
-	b.buy(productID, 1)
+	for _, c := range crowd {
+		_ = c.Close()
+	}
+	s.client.CloseIdleConnections()
+	b.buy(productID, 1) // over a new connection
 }
 
 // withDescriptors is binary as a program that may have so many descriptors.

@@ -7,6 +7,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"maps"
+	"net/http"
 	"net/url"
 	"os"
 	"os/exec"
@@ -52,8 +53,9 @@ type shop struct {
 
 	login []kgo.Opt // how the test itself speaks to a Kafka that is not open to all
 
-	balancer *balancer // chooses who is asked, instead of url; nil: none
-	witness  *witness  // notes every answer; nil: none
+	client   *http.Client // makes the requests; nil: one that takes any connection
+	balancer *balancer    // chooses who is asked, instead of url; nil: none
+	witness  *witness     // notes every answer; nil: none
 }
 
 // with changes the environment of a shop's services: name, value, ….

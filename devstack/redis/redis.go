@@ -42,10 +42,14 @@ type Server struct {
 	Address string // host:port
 	Kind    string // "redis-server" or "miniredis"
 	stop    func() error
+	kill    func() error
 }
 
 // Stop ends the server.
 func (s *Server) Stop() error { return s.stop() }
+
+// Kill ends the server as a crash does.
+func (s *Server) Kill() error { return s.kill() }
 
 // Start runs a Redis on a loopback port and returns when it answers.
 func Start(ctx context.Context, cfg Config) (*Server, error) {
@@ -77,7 +81,10 @@ func (cfg Config) startServer(ctx context.Context, path, addr string, port int) 
 	if err != nil {
 		return nil, err
 	}
-	s := &Server{URL: "redis://" + addr + "/0", Address: addr, Kind: "redis-server", stop: func() error { return p.Stop(15 * time.Second) }}
+	s := &Server{
+		URL: "redis://" + addr + "/0", Address: addr, Kind: "redis-server",
+		stop: func() error { return p.Stop(15 * time.Second) }, kill: p.Kill,
+	}
 	if err := answers(ctx, addr, p.Done()); err != nil {
 		_ = s.Stop()
 		return nil, fmt.Errorf("redis-server does not answer: %w\n%s", err, p.Tail())
@@ -102,7 +109,8 @@ func startMini(addr string) (*Server, error) {
 	if err := m.StartAddr(addr); err != nil {
 		return nil, fmt.Errorf("start miniredis: %w", err)
 	}
-	return &Server{URL: "redis://" + addr + "/0", Address: addr, Kind: "miniredis", stop: func() error { m.Close(); return nil }}, nil
+	end := func() error { m.Close(); return nil }
+	return &Server{URL: "redis://" + addr + "/0", Address: addr, Kind: "miniredis", stop: end, kill: end}, nil
 }
 
 // answers returns when a PING at addr is answered: while it loads its file,
