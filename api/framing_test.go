@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"slices"
+	"strings"
 	"testing"
 	"time"
 
@@ -169,6 +170,38 @@ func TestRequestsOfEveryLegalFormAreRead(t *testing.T) {
 					t.Errorf("%s, %d bytes at a time: %d %s", name, piece, a.StatusCode, a.body)
 				}
 			}
+		}
+	}
+}
+
+// What is announced to be too large is refused without being asked for.
+func TestContentThatWouldBeRefusedIsNotAskedFor(t *testing.T) {
+	s := serve(t, newShop())
+	request := fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: x\r\nExpect: 100-Continue\r\nContent-Length: %d\r\n\r\n", maxBody+1)
+	for _, sent := range []string{request, request + strings.Repeat("x", maxBody+1)} { // some do not wait
+		first := s.raw(sent)
+		first.problem(t, 413, order.CodeTooLarge)
+		if answers := s.converse(sent); len(answers) != 1 || !answers[0].Close {
+			t.Errorf("%d answers, or the connection is kept", len(answers))
+		}
+	}
+}
+
+// RFC 9110, section 10.1.1, lets a server refuse an expectation that it does not
+// know with 417, or not. It is ignored here, as most do: what a proxy adds of its
+// own must not cost an order, and who expects more than an answer gets that. Of
+// HTTP/1.0, which has no 100, every expectation must be ignored.
+func TestUnknownExpectationIsIgnored(t *testing.T) {
+	s := serve(t, newShop())
+	for name, head := range map[string]string{
+		"unknown":   "POST /dev/login HTTP/1.1\r\nExpect: 200-ok\r\n",
+		"empty":     "POST /dev/login HTTP/1.1\r\nExpect:\r\n",
+		"parameter": "POST /dev/login HTTP/1.1\r\nExpect: 100-continue;q=1\r\n",
+		"HTTP/1.0":  "POST /dev/login HTTP/1.0\r\nExpect: 100-continue\r\n",
+	} {
+		a := s.raw(head + "Host: x\r\nContent-Type: application/json\r\nContent-Length: 2\r\nConnection: close\r\n\r\n{}")
+		if a.StatusCode != 200 {
+			t.Errorf("%s: %d %s", name, a.StatusCode, a.body)
 		}
 	}
 }

@@ -123,6 +123,7 @@ func newServer(cfg Config, deps Deps) *Server {
 	s.router = newRouter(s.app, deps.Meter)
 	s.app.Server().KeepHijackedConns = true // streams own theirs; fasthttp keeps no buffers for them
 	s.app.Server().Handler = s.wrap(s.app.Server().Handler)
+	s.app.Server().ExpectHandler = s.expect
 	return s
 }
 

@@ -126,6 +126,18 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) error {
 	return err
 }
 
+// expect answers a client that asks, by Expect: 100-continue, whether to send its
+// content. Where the headers tell that it would be refused it hears so at once
+// (RFC 9110, section 10.1.1), and fasthttp closes the connection.
+func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
+	if ctx.Request.Header.ContentLength() <= maxBody {
+		return fasthttp.StatusContinue
+	}
+	s.fail(ctx, s.unread(ctx, fiber.ErrRequestEntityTooLarge))
+	s.router.none(ctx.Response.StatusCode(), 0)
+	return ctx.Response.StatusCode()
+}
+
 // drain reads on, for a moment, what a client is still sending of a request
 // that was refused before its end. Closing a connection with unread data resets
 // it, and the client would never see the answer.
