@@ -168,17 +168,21 @@ func (s *shop) holdOne(r order.HoldRequest) (order.Held, error) {
 	if !ok {
 		return order.Held{}, order.Errorf(order.CodePriceUnavailable, "No price.")
 	}
+	held := order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: p.UnitPrice, Currency: p.Currency}}
+	if _, again := s.holds[r.OrderID]; !again {
+		held.TakenAt = time.Now().UnixMilli()
+	}
 	s.holds[r.OrderID] = r
 	if r.Key != "" {
 		s.gateKeys[key] = order.Held{OrderID: r.OrderID, Hash: r.Hash}
 	}
-	return order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: p.UnitPrice, Currency: p.Currency}}, nil
+	return held, nil
 }
 
-func (s *shop) Drop(_ context.Context, _ string, id uuid.UUID) error {
+func (s *shop) Drop(_ context.Context, _ string, held order.Held) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	delete(s.holds, id)
+	delete(s.holds, held.OrderID)
 	return nil
 }
 

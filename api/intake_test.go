@@ -186,6 +186,9 @@ func TestFailedInsertDropsTheHoldUnlessTheOrderMayExist(t *testing.T) {
 				t.Errorf("told %q", p.Detail)
 			}
 			p = s.keyed(lamp, "abc").problem(t, 503, c.code)
+			if len(shop.holds) != 2*c.holds {
+				t.Errorf("with a key, %d holds, want %d", len(shop.holds), 2*c.holds)
+			}
 			if unknown := c.code == order.CodeOutcomeUnknown; strings.Contains(p.Detail, "same Idempotency-Key") != unknown {
 				t.Errorf("with a key, told %q", p.Detail)
 			}
@@ -348,6 +351,24 @@ func TestFailedRetryLeavesTheHoldOfItsTwin(t *testing.T) {
 	if len(shop.holds) != 1 {
 		t.Errorf("%d holds, want the first request's", len(shop.holds))
 	}
+}
+
+// A database that refuses does so at once, and who is told so comes again: the
+// free units must not become holds of orders that nobody gets.
+func TestWhileInsertsFailRepeatedKeysHoldNothing(t *testing.T) {
+	shop := newShop()
+	shop.insertErr = errors.New("read-only")
+	s := serve(t, shop)
+	for range 3 {
+		for _, key := range []string{"a", "b", "c"} {
+			s.keyed(lamp, key).problem(t, 503, order.CodeUnavailable)
+		}
+	}
+	if len(shop.holds) != 0 {
+		t.Errorf("%d holds", len(shop.holds))
+	}
+	shop.insertErr = nil
+	s.keyed(lamp, "a").ok(t)
 }
 
 func TestRefusedKeyIsNotRefusedForGoodWhileTheDatabaseIsAway(t *testing.T) {

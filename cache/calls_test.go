@@ -48,7 +48,7 @@ func TestRedisGoneIsUnavailableAtOnce(t *testing.T) {
 				all.Go(func() { wantUnavailable(t, g) })
 			}
 			all.Wait()
-			if err := g.Drop(t.Context(), "shirt", request("ann", 1).OrderID); err != nil {
+			if err := g.Drop(t.Context(), "shirt", order.Held{OrderID: request("ann", 1).OrderID}); err != nil {
 				t.Errorf("Drop = %v, want it queued", err)
 			}
 			must(t, g.Close())
@@ -147,7 +147,7 @@ func TestCloseTriesQueuedDrops(t *testing.T) {
 	for range 5 {
 		r := request("ann", 1)
 		s.hold(r)
-		g.drops.add("shirt", r.OrderID)
+		g.drops.add("shirt", r.OrderID, 0)
 	}
 	must(t, g.Close())
 	s.wantStock(10, 0)
@@ -157,7 +157,7 @@ func TestDropsAreBounded(t *testing.T) {
 	t.Parallel()
 	d := &dropper{queue: make(chan drop, 1)}
 	id := request("ann", 1).OrderID
-	if !d.add("shirt", id) || d.add("shirt", id) {
+	if !d.add("shirt", id, 0) || d.add("shirt", id, 0) {
 		t.Fatal("the queue has no bound")
 	}
 }

@@ -6,7 +6,8 @@
 --           `held` (the sum of holds), `base` (version of the last full
 --           publication of users), `build` (token of a rebuild under way)
 -- holds     hash: order id -> units|user
--- ages      zset: order id -> Redis time of the hold, ms
+-- ages      zset: order id -> Redis time of the hold, or when it was last seen
+--           to be wanted, ms
 -- users     hash: user -> units|version, reserved or confirmed in the ledger
 -- inflight  hash: user -> units in holds
 local product, holds, ages, users, inflight = KEYS[1], KEYS[2], KEYS[3], KEYS[4], KEYS[5]

@@ -8,6 +8,7 @@ import (
 	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 
+	"order-service/order"
 	"order-service/retry"
 )
 
@@ -24,33 +25,40 @@ var errTooManyDrops = errors.New("gate: too many drops wait for Redis")
 type drop struct {
 	productID string
 	orderID   uuid.UUID
+	takenAt   int64
 	at        time.Time
 }
 
-// Drop gives back the units held for an order that was not written; without
-// such a hold it changes nothing. It runs although ctx is done, because a
-// request that ended is the usual reason for it. When Redis does not answer it
-// is retried in the background; the error means that not even that is possible
-// and the units return when the hold is reaped.
-func (g *Gate) Drop(ctx context.Context, productID string, orderID uuid.UUID) error {
+// Drop gives back the units held for an order that was not written, unless
+// another request with its key has held them again since held.TakenAt (0: also
+// then); without such a hold it changes nothing. It runs although ctx is done,
+// because a request that ended is the usual reason for it. When Redis does not
+// answer it is retried in the background; the error means that not even that is
+// possible and the units return when the hold is reaped.
+func (g *Gate) Drop(ctx context.Context, productID string, held order.Held) error {
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), g.timeout)
 	defer cancel()
-	free, err := g.caller.Do(ctx, g.call(g.scripts.drop, productID, orderID.String()))
+	free, err := g.caller.Do(ctx, g.dropCall(productID, held.OrderID, held.TakenAt))
 	if err == nil {
 		g.soldOut.correct(productID, free)
 		return nil
 	}
-	if !g.drops.add(productID, orderID) {
+	if !g.drops.add(productID, held.OrderID, held.TakenAt) {
 		return unavailable(errTooManyDrops)
 	}
 	return nil
+}
+
+// dropCall drops a hold taken at takenAt, 0: whenever that was.
+func (g *Gate) dropCall(productID string, id uuid.UUID, takenAt int64) *call {
+	return g.call(g.scripts.drop, productID, id.String(), takenAt)
 }
 
 // dropNow is one attempt of the background worker.
 func (g *Gate) dropNow(ctx context.Context, d drop) error {
 	ctx, cancel := context.WithTimeout(ctx, dropTry)
 	defer cancel()
-	free, err := g.runOne(ctx, g.call(g.scripts.drop, d.productID, d.orderID.String()))
+	free, err := g.runOne(ctx, g.dropCall(d.productID, d.orderID, d.takenAt))
 	if err == nil {
 		g.soldOut.correct(d.productID, free)
 	}
@@ -78,9 +86,9 @@ func newDropper(try func(context.Context, drop) error, log zerolog.Logger) *drop
 }
 
 // add queues a drop and reports whether there was room. It never blocks.
-func (d *dropper) add(productID string, orderID uuid.UUID) bool {
+func (d *dropper) add(productID string, orderID uuid.UUID, takenAt int64) bool {
 	select {
-	case d.queue <- drop{productID, orderID, time.Now()}:
+	case d.queue <- drop{productID, orderID, takenAt, time.Now()}:
 		return true
 	default:
 		return false

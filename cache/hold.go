@@ -33,7 +33,8 @@ func (g *Gate) SoldOut(r order.HoldRequest) error {
 // Hold holds units for each r.OrderID, or says that r.Key was seen before
 // (Held.Seen), in one round trip for at most MaxHolds requests. The price is
 // the one at which the units were held. Repeating it under a key's known id
-// (Retry) changes nothing; other ids are new.
+// (Retry) takes no more units, and keeps those that it finds from everyone who
+// goes by an earlier TakenAt; other ids are new.
 //
 // Errors, each request's own: CodePriceUnavailable (the product is not in
 // Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and
@@ -134,7 +135,7 @@ func (g *Gate) unanswered(of holds, err error, requests []order.HoldRequest, res
 	for _, place := range of.places {
 		results[place].Err = unavailable(err)
 		if r := requests[place]; undo && r.Key == "" {
-			g.drops.add(r.ProductID, r.OrderID)
+			g.drops.add(r.ProductID, r.OrderID, 0)
 		}
 	}
 }
@@ -150,7 +151,7 @@ func money(amount, currency any) (order.Money, error) {
 func held(answer any, id uuid.UUID, price order.Money) (order.Held, error) {
 	switch answer := answer.(type) {
 	case int64:
-		return order.Held{OrderID: id, UnitPrice: price}, nil
+		return order.Held{OrderID: id, UnitPrice: price, TakenAt: answer}, nil
 	case string:
 		return order.Held{}, refusal(order.Code(answer))
 	case []any:

@@ -5,8 +5,9 @@
 -- ARGV: the keys' life in seconds; then of each hold: order id, user, units,
 --       unit price or '', and without a key '', else '1' for a retry under a
 --       known id or '0', followed by the body's hash
--- Returns {price, currency, free units, answers...}. An answer is 1 for held,
--- the code of a refusal, or {first id and hash} of a key that was seen.
+-- Returns {price, currency, free units, answers...}. An answer is, for held, the
+-- time at which the units were taken, or 0 where they were held already; the
+-- code of a refusal; or {first id and hash} of a key that was seen.
 local call, args, width, life = redis.call, ARGV, 5, ARGV[1]
 local p = call('HMGET', product, 'version', 'price', 'currency', 'available', 'held', 'startsAt', 'endsAt', 'limit')
 local there, price, left, limit = p[1], p[2], tonumber(p[4] or 0) - tonumber(p[5] or 0), tonumber(p[8] or 0)
@@ -27,10 +28,10 @@ local function write()
   values, scores, size, total = {}, {}, 0, 0
 end
 
-local function admit(id, user, units, wanted)
+local function admit(id, user, units, wanted, taken)
   left, total = left - wanted, total + wanted
   values[size + 1], values[size + 2] = id, units .. '|' .. user
-  scores[size + 1], scores[size + 2] = score, id
+  scores[size + 1], scores[size + 2] = taken, id
   size = size + 2
   call('HINCRBY', inflight, user, units) -- also without a limit: one that is set later counts them
 end
@@ -41,17 +42,23 @@ local function seen(name, id, key)
   if first and string.sub(first, 1, #id) ~= id then return {first} end
 end
 
--- Only an id that a key stands for can come again. The same hold changes
--- nothing. Another quantity (the first request was never written) is a new hold
--- and passes every check.
+-- Only an id that a key stands for can come again. Its hold is made younger, by
+-- a millisecond at least: whoever goes by its age (reap, which has listed it; the
+-- request that took it, and failed) no longer drops it. Another quantity (the
+-- first request was never written) is a new hold and passes every check.
 local function again(id, value)
   write()
   local old = call('HGET', holds, id)
-  if old == value then return 1 end
-  if old then
-    release(id)
-    left = left + tonumber((split(old)))
+  if not old then return nil, score end
+  local younger = math.max(at, tonumber(call('ZSCORE', ages, id) or 0) + 1)
+  local taken = string.format('%.0f', younger)
+  if old == value then
+    call('ZADD', ages, taken, id)
+    return 0
   end
+  release(id)
+  left = left + tonumber((split(old)))
+  return nil, taken
 end
 
 local function unpriced(unitPrice)
@@ -76,12 +83,15 @@ for i = 2, #args, width do
     answer = seen(name, id, key)
   end
   if not answer then
-    answer = unpriced(unitPrice) or (keyed and again(id, units .. '|' .. user)) or unavailable(user, wanted)
+    local taken = score
+    answer = unpriced(unitPrice)
+    if keyed and not answer then answer, taken = again(id, units .. '|' .. user) end
+    answer = answer or unavailable(user, wanted)
     if not answer then
-      admit(id, user, units, wanted)
-      answer = 1
+      admit(id, user, units, wanted, taken)
+      answer = tonumber(taken)
     end
-    if keyed and answer == 1 then call('SET', name, id .. string.sub(key, 2), 'EX', life) end
+    if keyed and type(answer) == 'number' then call('SET', name, id .. string.sub(key, 2), 'EX', life) end
   end
   n = n + 1
   reply[n] = answer

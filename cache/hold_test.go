@@ -188,12 +188,75 @@ func TestHoldRetriedAfterItsDropHoldsUnderTheSameID(t *testing.T) {
 	s.sell()
 	r := keyed(request("ann", 2), "k")
 	s.hold(r)
-	must(t, s.gate.Drop(t.Context(), "shirt", r.OrderID))
+	s.drop(order.Held{OrderID: r.OrderID})
 	s.wantStock(10, 0)
 	if held := s.hold(r); held.Seen {
 		t.Fatal("an order saw its own key")
 	}
 	s.wantStock(10, 2)
+}
+
+// A failing database lets one keyed order after the other fail, each at once.
+func TestHoldsOfOrdersThatFailedAreFreeAtOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	for _, key := range []string{"a", "b", "c"} {
+		s.drop(s.hold(keyed(request("ann", 2), key)))
+	}
+	s.wantStock(10, 0)
+	s.wantNoKeyHeld("a", "b", "c")
+}
+
+// wantNoKeyHeld repeats requests under keys whose holds were dropped: each takes
+// its units anew, and they are its own to give back.
+func (s *shop) wantNoKeyHeld(keys ...string) {
+	s.Helper()
+	for _, key := range keys {
+		r := keyed(request("ann", 2), key)
+		r.OrderID, r.Retry = s.hold(r).OrderID, true
+		held := s.hold(r)
+		if held.TakenAt == 0 {
+			s.Fatalf("the hold of %s is still there", key)
+		}
+		s.drop(held)
+	}
+	s.wantStock(10, 0)
+}
+
+// However fast it comes: all of it may be in one millisecond.
+func TestAHoldThatARetryHasFoundIsNotDroppedByWhoTookIt(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	for range 20 {
+		r := keyed(request("ann", 1), "k")
+		first := s.hold(r)
+		r.Retry = true
+		if found := s.hold(r); first.TakenAt == 0 || found.TakenAt != 0 {
+			t.Fatalf("first %+v, then %+v", first, found)
+		}
+		s.drop(first)
+		s.wantStock(10, 1)
+		s.drop(order.Held{OrderID: r.OrderID}) // there will be no order under this id
+		s.wantStock(10, 0)
+		flush(t, s.gate)
+		s.round()
+	}
+}
+
+// The drop of the first is still in the queue when its retry takes the units.
+func TestALateDropLeavesWhatWasTakenSince(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 1), "k")
+	first := s.hold(r)
+	r.Retry = true
+	s.hold(r)
+	s.gate.drops.add("shirt", first.OrderID, first.TakenAt)
+	s.gate.drops.close() // what was queued has been tried
+	s.wantStock(10, 1)
 }
 
 func TestKeysOfDifferentUsersNeverMeet(t *testing.T) {
@@ -275,7 +338,7 @@ func TestSoldOutIsRememberedButNotForKeys(t *testing.T) {
 func TestSoldOutIsForgottenWhenUnitsReturn(t *testing.T) {
 	t.Parallel()
 	returns := map[string]func(*shop, uuid.UUID){
-		"by drop":   func(s *shop, id uuid.UUID) { must(s, s.gate.Drop(s.Context(), "shirt", id)) },
+		"by drop":   func(s *shop, id uuid.UUID) { s.drop(order.Held{OrderID: id}) },
 		"by settle": func(s *shop, id uuid.UUID) { s.settle(id, s.ledger.cancel(id)) },
 		"by sync":   func(s *shop, _ uuid.UUID) { s.ledger.restock("shirt", 1); must(s, s.sync.Now(s.Context(), "shirt")) },
 	}

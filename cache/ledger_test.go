@@ -19,6 +19,7 @@ type ledger struct {
 	products map[string]*order.Product
 	orders   map[uuid.UUID]*row
 	between  func() // runs while a snapshot is being read; may be nil
+	reaping  func() // runs before and after fates are read; may be nil
 	failing  error  // returned by every read
 }
 
@@ -196,6 +197,10 @@ func (l *ledger) sorted() []*row {
 
 // HoldFates implements Ledger; orders without a row are missing.
 func (l *ledger) HoldFates(_ context.Context, ids []uuid.UUID) ([]order.HoldFate, error) {
+	if l.reaping != nil {
+		l.reaping()
+		defer l.reaping()
+	}
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	var fates []order.HoldFate

@@ -137,6 +137,11 @@ func (s *shop) hold(r order.HoldRequest) order.Held {
 	return held
 }
 
+func (s *shop) drop(held order.Held) {
+	s.Helper()
+	must(s, s.gate.Drop(s.Context(), "shirt", held))
+}
+
 func (s *shop) refused(r order.HoldRequest, code order.Code) {
 	s.Helper()
 	held, err := s.gate.holdOne(s.Context(), r)

@@ -1,12 +1,14 @@
 package cache
 
 import (
+	"bytes"
 	"context"
 	"fmt"
 	"slices"
 	"testing"
 
 	"github.com/google/uuid"
+	"github.com/redis/go-redis/v9"
 	"pgregory.net/rapid"
 
 	"order-service/order"
@@ -18,6 +20,7 @@ import (
 func TestGateNeverOversellsAndAgreesWithTheLedgerOnceQuiet(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
+	s.sync.age = holdAge
 	rapid.Check(t, func(rt *rapid.T) {
 		w := newWorld(rt, s)
 		rt.Repeat(map[string]func(*rapid.T){
@@ -43,10 +46,17 @@ func TestGateNeverOversellsAndAgreesWithTheLedgerOnceQuiet(t *testing.T) {
 // Redis and the ledger.
 type world struct {
 	s        *shop
-	inFlight []order.HoldRequest // held, not yet inserted
-	orphans  []order.HoldRequest // the same, after a flush or reap took the hold
+	inFlight []flight            // held, not yet inserted; two under one id where a key came again
+	orphans  []flight            // the same, after a flush took the hold
+	keyed    []order.HoldRequest // were held under a key, which may come again
 	settles  []settlement        // on their way, in any order
 	lossy    bool                // an orphan was inserted: the gate could not know
+}
+
+// flight is a request with the hold it has.
+type flight struct {
+	order.HoldRequest
+	held order.Held
 }
 
 type settlement struct {
@@ -103,62 +113,84 @@ func take[T any](rt *rapid.T, from *[]T) (T, bool) {
 
 // business is a few ordinary moves of buyers and workers.
 func (w *world) business(rt *rapid.T) {
-	moves := []func(*rapid.T){w.hold, w.hold, w.insert, w.insert, w.reserve, w.reserve, w.confirm, w.cancel, w.settle, w.settle}
+	moves := []func(*rapid.T){w.hold, w.hold, w.repeat, w.abandon, w.insert, w.insert, w.reserve, w.reserve, w.confirm, w.cancel, w.settle, w.settle}
 	for _, move := range rapid.SliceOfN(rapid.SampledFrom(moves), 1, 12).Draw(rt, "moves") {
 		move(rt)
 		w.check(rt)
 	}
 }
 
-// hold is a buyer's request as api plays it.
+// hold is a buyer's request.
 func (w *world) hold(rt *rapid.T) {
-	w.s.gate.soldOut.forget("shirt")
 	r := request(rapid.SampledFrom(worldUsers).Draw(rt, "user"), rapid.IntRange(1, 3).Draw(rt, "quantity"))
-	r = keyed(r, rapid.SampledFrom(worldKeys).Draw(rt, "key"))
+	w.place(rt, keyed(r, rapid.SampledFrom(worldKeys).Draw(rt, "key")))
+}
+
+// repeat is a buyer's request that comes again.
+func (w *world) repeat(rt *rapid.T) {
+	if len(w.keyed) > 0 {
+		r := rapid.SampledFrom(w.keyed).Draw(rt, "which")
+		r.OrderID, r.Retry = uuid.Must(uuid.NewV7()), false
+		w.place(rt, r)
+	}
+}
+
+// place is a request as intake plays it.
+func (w *world) place(rt *rapid.T, r order.HoldRequest) {
+	w.s.gate.soldOut.forget("shirt")
 	held, err := w.s.gate.holdOne(context.Background(), r)
 	if held.Seen {
 		r.OrderID, r.Retry = held.OrderID, true
-		if w.s.ledger.orders[r.OrderID] != nil || w.owns(r.OrderID) {
-			return // 202 with the first order; or the first request is still running
+		if w.s.ledger.orders[r.OrderID] != nil || w.runs(r.OrderID) && !bytes.Equal(held.Hash, r.Hash) {
+			return // 202 with the first order; or the key is another body's
 		}
 		held, err = w.s.gate.holdOne(context.Background(), r)
 	}
 	switch order.CodeOf(err) {
 	case "":
-		w.inFlight = append(w.inFlight, r)
+		w.inFlight = append(w.inFlight, flight{r, held})
+		if r.Key != "" {
+			w.keyed = append(w.keyed, r)
+		}
 	case order.CodeSoldOut, order.CodePurchaseLimit, order.CodePriceUnavailable:
 	default:
 		rt.Fatal(err)
 	}
 }
 
-func (w *world) owns(id uuid.UUID) bool {
-	is := func(r order.HoldRequest) bool { return r.OrderID == id }
+// runs reports whether a request under this id is under way.
+func (w *world) runs(id uuid.UUID) bool {
+	is := func(f flight) bool { return f.OrderID == id }
 	return slices.ContainsFunc(w.inFlight, is) || slices.ContainsFunc(w.orphans, is)
 }
 
 func (w *world) insert(rt *rapid.T) {
-	if r, some := take(rt, &w.inFlight); some {
-		w.s.ledger.insert(r)
+	if f, some := take(rt, &w.inFlight); some {
+		w.s.ledger.insert(f.HoldRequest)
 	}
 }
 
-// fail is an insert that certainly failed.
+// abandon is a request whose process has died, or whose outcome is unknown: its
+// order is not there, and nobody gives its hold back.
+func (w *world) abandon(rt *rapid.T) { take(rt, &w.inFlight) }
+
+// fail is an insert that certainly failed. What a retry found is not its own to
+// give back.
 func (w *world) fail(rt *rapid.T) {
-	r, some := take(rt, &w.inFlight)
+	f, some := take(rt, &w.inFlight)
 	if !some {
-		r, some = take(rt, &w.orphans)
+		f, some = take(rt, &w.orphans)
 	}
-	if some {
-		ok(rt, w.s.gate.Drop(context.Background(), "shirt", r.OrderID))
+	if some && f.held.TakenAt != 0 {
+		ok(rt, w.s.gate.Drop(context.Background(), "shirt", f.held))
 	}
 }
 
-// late inserts an order whose hold was flushed or reaped under it. Redis no
-// longer knows of it, so only the ledger stands between it and overselling.
+// late inserts an order whose hold was flushed under it. Redis no longer knows
+// of it, so only the ledger stands between it and overselling.
 func (w *world) late(rt *rapid.T) {
-	if r, some := take(rt, &w.orphans); some && rapid.IntRange(0, 3).Draw(rt, "late") == 0 {
-		w.s.ledger.insert(r)
+	if f, some := take(rt, &w.orphans); some && rapid.IntRange(0, 3).Draw(rt, "late") == 0 {
+		w.s.ledger.insert(f.HoldRequest)
 		w.lossy = true
 	}
 }
@@ -237,25 +269,43 @@ func (w *world) syncRacing(rt *rapid.T) {
 	if rapid.Bool().Draw(rt, "flushed") {
 		w.flush(rt)
 	}
-	var between func()
-	between = func() {
-		w.s.ledger.between = nil // what happens between does not nest
-		act := rapid.SampledFrom([]func(*rapid.T){
-			func(*rapid.T) {}, w.hold, w.insert, w.fail, w.reserve, w.cancel, w.settle, w.flush, w.syncAll,
-		}).Draw(rt, "meanwhile")
-		act(rt)
-		w.check(rt)
-		w.s.ledger.between = between
-	}
-	w.s.ledger.between = between
+	w.s.ledger.between = w.meanwhile(rt, w.flush, w.syncAll)
 	w.syncAll(rt)
 	w.s.ledger.between = nil
 }
 
-// reap finds every hold old, also those whose inserts still run.
+// meanwhile is one ordinary move, or one of others, for while the ledger is being
+// read.
+func (w *world) meanwhile(rt *rapid.T, others ...func(*rapid.T)) func() {
+	acts := append(others, func(*rapid.T) {}, w.hold, w.repeat, w.insert, w.fail, w.reserve, w.cancel, w.settle)
+	return func() {
+		between := w.s.ledger.between
+		w.s.ledger.between = nil // what happens between does not nest
+		rapid.SampledFrom(acts).Draw(rt, "meanwhile")(rt)
+		w.check(rt)
+		w.s.ledger.between = between
+	}
+}
+
+// reap finds every hold old but those whose requests are under way, and some of
+// those come again at that moment.
 func (w *world) reap(rt *rapid.T) {
-	w.orphan()
+	w.grow(rt)
+	w.s.ledger.reaping = w.meanwhile(rt, w.flush, w.repeat, w.repeat)
 	ok(rt, w.s.sync.round(context.Background(), true))
+	w.s.ledger.reaping = nil
+}
+
+// grow makes the holds old that no request under way has.
+func (w *world) grow(rt *rapid.T) {
+	ages := w.s.gate.keys("shirt")[2]
+	ids, err := w.s.redis().ZRange(context.Background(), ages, 0, -1).Result()
+	ok(rt, err)
+	for _, id := range ids {
+		if !w.runs(uuid.MustParse(id)) {
+			ok(rt, w.s.redis().ZAddXX(context.Background(), ages, redis.Z{Score: 0, Member: id}).Err())
+		}
+	}
 }
 
 // check is what holds at every moment.
@@ -285,8 +335,12 @@ func (w *world) promised() (units int64) {
 			units += int64(o.Quantity)
 		}
 	}
-	for _, r := range w.inFlight {
-		units += int64(r.Quantity)
+	counted := map[uuid.UUID]bool{} // two of one key mean one order
+	for _, f := range w.inFlight {
+		if !counted[f.OrderID] && w.s.ledger.orders[f.OrderID] == nil {
+			counted[f.OrderID] = true
+			units += int64(f.Quantity)
+		}
 	}
 	return units
 }
@@ -319,7 +373,8 @@ func (w *world) quieten(rt *rapid.T) {
 		w.reserveOne(rt, id)
 	}
 	w.crash(rt)
-	w.reap(rt)
+	w.grow(rt)
+	ok(rt, w.s.sync.round(context.Background(), true))
 	p := w.s.ledger.product("shirt")
 	got, there, err := stockOf(context.Background(), w.s.gate, "shirt")
 	ok(rt, err)

@@ -44,14 +44,17 @@ func (s *Sync) reap(ctx context.Context, products []order.Product) error {
 // reply.
 func (s *Sync) end(ctx context.Context, productID string, reply any) error {
 	fields, _ := reply.([]any)
-	if len(fields) == 0 {
-		return fmt.Errorf("gate: reap replied %v", reply)
-	}
-	if fields[0] == "broken" {
+	switch {
+	case len(fields) == 1 && fields[0] == "absent":
+		return nil
+	case len(fields) == 1 && fields[0] == "broken":
 		s.log.Warn().Str("product", productID).Msg("gate: Redis lost some of a product's keys; rebuilding")
 		return s.rebuild(ctx, productID)
+	case len(fields) < 2:
+		return fmt.Errorf("gate: reap replied %v", reply)
 	}
-	ids, err := parseIDs(fields[1:])
+	listedAt, _ := fields[1].(int64)
+	ids, err := parseIDs(fields[2:])
 	if err != nil || len(ids) == 0 {
 		return err
 	}
@@ -62,7 +65,7 @@ func (s *Sync) end(ctx context.Context, productID string, reply any) error {
 	var calls []*call
 	for _, id := range ids {
 		if fate := fates[id]; !fate.Pending {
-			calls = append(calls, s.gate.endCall(productID, id, fate.Stock))
+			calls = append(calls, s.gate.endCall(productID, id, listedAt, fate.Stock))
 		}
 	}
 	s.gate.runAll(ctx, calls)
@@ -86,10 +89,11 @@ func (s *Sync) fates(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]order.
 }
 
 // endCall settles an order's hold, or drops it where the order was never
-// written and there is no ledger to settle with.
-func (g *Gate) endCall(productID string, id uuid.UUID, st order.Stock) *call {
+// written and there is no ledger to settle with. Its key may have come again
+// since the hold was listed: then the order is about to be written after all.
+func (g *Gate) endCall(productID string, id uuid.UUID, listedAt int64, st order.Stock) *call {
 	if st.ProductID != productID {
-		return g.call(g.scripts.drop, productID, id.String())
+		return g.dropCall(productID, id, listedAt)
 	}
 	return g.settleCall(id, st)
 }

@@ -2,7 +2,7 @@
 -- re-scored as it is listed: a PENDING order's hold needs nothing more, and a
 -- second reaper or a failed pass meets it again only when it is old once more.
 -- ARGV: age in ms, most holds to list
--- Returns {'sound', ids...}; {'absent'}; or {'broken'}.
+-- Returns {'sound', their new score, ids...}; {'absent'}; or {'broken'}.
 if absent() then return {'absent'} end
 
 -- Eviction takes whole keys. Where one of the four that describe the holds is
@@ -16,7 +16,7 @@ end
 
 local at = now()
 local old = redis.call('ZRANGEBYSCORE', ages, '-inf', string.format('%.0f', at - ARGV[1]), 'LIMIT', 0, ARGV[2])
-local reply = {'sound'}
+local reply = {'sound', at}
 for _, id in ipairs(old) do
   redis.call('ZADD', ages, string.format('%.0f', at), id)
   reply[#reply + 1] = id

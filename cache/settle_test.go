@@ -16,10 +16,10 @@ func TestDropReturnsTheUnitsOnce(t *testing.T) {
 	r := request("ann", 3)
 	s.hold(r)
 	for range 2 {
-		must(t, s.gate.Drop(t.Context(), "shirt", r.OrderID))
+		s.drop(order.Held{OrderID: r.OrderID})
 		s.wantStock(10, 0)
 	}
-	must(t, s.gate.Drop(t.Context(), "nothing", uuid.New()))
+	must(t, s.gate.Drop(t.Context(), "nothing", order.Held{OrderID: uuid.New()}))
 	s.wantNoTraces()
 }
 
@@ -40,7 +40,7 @@ func TestDropWorksAfterTheRequestEnded(t *testing.T) {
 	s.hold(r)
 	ctx, cancel := context.WithCancel(t.Context())
 	cancel()
-	must(t, s.gate.Drop(ctx, "shirt", r.OrderID))
+	must(t, s.gate.Drop(ctx, "shirt", order.Held{OrderID: r.OrderID}))
 	s.wantStock(10, 0)
 }
 

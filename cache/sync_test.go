@@ -256,13 +256,57 @@ func TestReapLooksOnlyAtOldHoldsAndAtEachOnce(t *testing.T) {
 	s.round()
 	s.wantStock(10, 1)
 	// As if half a minute had passed, with a ledger that does not answer.
-	old := redis.Z{Score: 0, Member: r.OrderID.String()}
-	must(t, s.redis().ZAdd(t.Context(), s.gate.keys("shirt")[2], old).Err())
+	s.grow(r.OrderID)
 	if ids := s.old(); len(ids) != 1 || ids[0] != r.OrderID.String() {
 		t.Fatalf("reap lists %v", ids)
 	}
 	if ids := s.old(); len(ids) != 0 {
 		t.Fatalf("a second reap lists %v too", ids)
+	}
+}
+
+// Between the list of reap and its end the buyer comes again, and is told 202.
+func TestReapLeavesAHoldWhoseKeyComesAgainMeanwhile(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 1), "k")
+	s.hold(r) // crashed before the insert
+	s.grow(r.OrderID)
+	s.sync.age = holdAge
+	s.ledger.reaping = func() {
+		r.Retry = true
+		s.hold(r)
+	}
+	s.round()
+	s.wantStock(10, 1)
+	s.ledger.reaping = nil
+	s.ledger.insert(r)
+	s.round()
+	s.wantStock(10, 1)
+}
+
+// A hold that a retry has found is as young as any other.
+func TestReapGivesARetryAsMuchTimeAsAFirstRequest(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 1), "k")
+	s.hold(r)
+	s.grow(r.OrderID)
+	r.Retry = true
+	s.hold(r)
+	if ids := s.old(); len(ids) != 0 {
+		t.Fatalf("reap lists %v", ids)
+	}
+}
+
+// grow makes holds as old as can be.
+func (s *shop) grow(ids ...uuid.UUID) {
+	s.Helper()
+	for _, id := range ids {
+		old := redis.Z{Score: 0, Member: id.String()}
+		must(s, s.redis().ZAddXX(s.Context(), s.gate.keys("shirt")[2], old).Err())
 	}
 }
 
@@ -275,7 +319,7 @@ func (s *shop) old() []any {
 	if fields[0] != "sound" {
 		s.Fatalf("reap = %v", fields)
 	}
-	return fields[1:]
+	return fields[2:]
 }
 
 func TestReapRebuildsAProductThatLostAKey(t *testing.T) {

@@ -15,9 +15,9 @@
 // # What is kept
 //
 //   - An id that Accept returns is that of a committed order.
-//   - A hold whose order was certainly not written is dropped at once. One of
-//     unknown outcome, or with a key whose retry may be about to write it, stays:
-//     the gate's reap asks the database later.
+//   - A hold whose order was certainly not written is dropped at once, by the
+//     request that took it. One of unknown outcome, and one that a retry has found,
+//     stays: the gate's reap asks the database later.
 //   - An Idempotency-Key is honoured before price, window and stock, so a retry
 //     of an accepted order is never refused.
 //   - Nothing is taken for a request that is refused for want of room.

@@ -24,8 +24,9 @@ type Gate interface {
 	// CodePriceChanged, CodePurchaseLimit, CodePriceUnavailable, CodeSaleClosed,
 	// CodeUnavailable.
 	Hold(context.Context, []order.HoldRequest) []batch.Result[order.Held]
-	// Drop gives back what was held for an order that will not be written.
-	Drop(ctx context.Context, productID string, orderID uuid.UUID) error
+	// Drop gives back what was held for an order that will not be written, unless
+	// it was held again after held.TakenAt. Where that is 0, it does so anyway.
+	Drop(ctx context.Context, productID string, held order.Held) error
 }
 
 // Orders is where accepted orders are written.
@@ -198,24 +199,27 @@ func sameRequest(id uuid.UUID, first, now []byte) (uuid.UUID, error) {
 func (i *Intake) conclude(ctx context.Context, hold order.HoldRequest, got placed) (uuid.UUID, error) {
 	switch {
 	case got.lost != nil:
-		return uuid.UUID{}, i.notWritten(ctx, hold, got.lost)
+		return uuid.UUID{}, i.notWritten(ctx, hold, got)
 	case got.stored.OrderID == hold.OrderID:
 		return hold.OrderID, nil
 	}
-	i.drop(ctx, hold)
+	i.drop(ctx, hold, got.hold)
 	return sameRequest(got.stored.OrderID, got.stored.Hash, hold.Hash)
 }
 
 // notWritten gives the hold of a failed insert back, if that is safe, and
-// returns what the client is told. The order of one of unknown outcome may exist;
-// a hold under an id that a key stands for may be that of another request which
-// is about to commit. Both are left to reap.
-func (i *Intake) notWritten(ctx context.Context, hold order.HoldRequest, err error) error {
+// returns what the client is told. The order of one of unknown outcome may exist,
+// and a hold that a retry found is that of another request, which may be about to
+// commit: both are left to reap. A hold of its own it gives back also under a key,
+// or a database that refuses would let each key take units that nobody gets; where
+// a retry has found it meanwhile, Drop leaves it alone.
+func (i *Intake) notWritten(ctx context.Context, hold order.HoldRequest, got placed) error {
+	err := got.lost
 	if errors.Is(err, order.ErrOutcomeUnknown) {
 		return uncertain(hold, err)
 	}
-	if hold.Key == "" {
-		i.drop(ctx, hold)
+	if hold.Key == "" || got.hold.TakenAt != 0 {
+		i.drop(ctx, hold, got.hold)
 	}
 	if order.CodeOf(err) != order.CodeInternal {
 		return err
@@ -237,8 +241,8 @@ func later(code order.Code, cause error, message string) error {
 	return &order.Error{Code: code, Message: message, RetryAfter: time.Second + rand.N(time.Second), Err: cause}
 }
 
-func (i *Intake) drop(ctx context.Context, hold order.HoldRequest) {
-	if err := i.gate.Drop(ctx, hold.ProductID, hold.OrderID); err != nil {
+func (i *Intake) drop(ctx context.Context, hold order.HoldRequest, held order.Held) {
+	if err := i.gate.Drop(ctx, hold.ProductID, held); err != nil {
 		i.log.Warn().Err(err).Stringer("order", hold.OrderID).Msg("hold not dropped; reap will")
 	}
 }

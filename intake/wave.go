@@ -19,6 +19,9 @@ const staleAfter = 10 * time.Millisecond
 // call is one request in a wave.
 type call = batch.Call[order.HoldRequest, placed]
 
+// holding is the gate's answer to one.
+type holding = batch.Result[order.Held]
+
 // placed is what a wave made of a request.
 type placed struct {
 	hold   order.Held
@@ -40,17 +43,17 @@ func (w *waves) run(ctx context.Context, calls []*call) {
 	if calls = w.timely(calls); len(calls) == 0 {
 		return
 	}
-	admitted, intents := w.hold(ctx, calls)
+	admitted, holds, intents := w.hold(ctx, calls)
 	if len(admitted) == 0 {
 		return
 	}
 	if err := failpoint.Hit(failpoint.IntakeHeld); err != nil {
-		for _, c := range admitted {
-			c.Answer(placed{hold: order.Held{OrderID: c.Req.OrderID}, lost: err}, nil)
+		for i, c := range admitted {
+			c.Answer(placed{hold: holds[i].Value, lost: err}, nil)
 		}
 		return
 	}
-	w.commit(ctx, admitted, intents)
+	w.commit(ctx, admitted, holds, intents)
 }
 
 // timely answers what has waited too long behind a wave that the gate did not
@@ -73,14 +76,14 @@ func (w *waves) timely(calls []*call) []*call {
 }
 
 // hold asks the gate for all calls. It answers those that go no further and
-// returns the rest, each with its order as it is to be written.
-func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Intent) {
+// returns the rest, each with its hold and its order as it is to be written.
+func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []order.Intent) {
 	begun := time.Now()
 	ctx, span := w.tracer.Batch(ctx, "gate.hold", len(calls), w.traced(calls))
 	results := w.gate.Hold(ctx, batch.Reqs(calls))
 	span.End()
 	now := time.Now()
-	admitted, intents, mute := calls[:0], make([]order.Intent, 0, len(calls)), true
+	admitted, holds, intents, mute := calls[:0], results[:0], make([]order.Intent, 0, len(calls)), true
 	for i, c := range calls {
 		held, err := results[i].Value, results[i].Err
 		code := order.CodeOf(err)
@@ -95,14 +98,14 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []order.Inten
 			c.Answer(placed{hold: held, lost: err}, nil)
 			continue
 		}
-		admitted, intents = append(admitted, c), append(intents, intent)
+		admitted, holds, intents = append(admitted, c), append(holds, results[i]), append(intents, intent)
 	}
 	if mute {
 		w.mute.Store(&now)
 	} else {
 		w.mute.Store(nil)
 	}
-	return admitted, intents
+	return admitted, holds, intents
 }
 
 // intent is a held order at the price of its hold. An amount that overflows is
@@ -121,14 +124,14 @@ func intent(r *order.HoldRequest, price order.Money, now time.Time) (order.Inten
 }
 
 // commit writes the admitted orders and answers their calls.
-func (w *waves) commit(ctx context.Context, admitted []*call, intents []order.Intent) {
+func (w *waves) commit(ctx context.Context, admitted []*call, holds []holding, intents []order.Intent) {
 	begun := time.Now()
 	ctx, span := w.tracer.Batch(ctx, "orders.commit", len(admitted), w.traced(admitted))
 	results := w.store.Insert(ctx, intents)
 	span.End()
 	w.meter.IntakeBatch(len(intents), time.Since(begun))
 	for i, c := range admitted {
-		c.Answer(placed{hold: order.Held{OrderID: c.Req.OrderID}, stored: results[i].Value, lost: results[i].Err}, nil)
+		c.Answer(placed{hold: holds[i].Value, stored: results[i].Value, lost: results[i].Err}, nil)
 	}
 }
 

@@ -9,7 +9,6 @@ import (
 	"testing"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/rs/zerolog"
 	"go.uber.org/goleak"
 
@@ -23,10 +22,12 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 type backend struct {
 	holdErr, insertErr error
 	silence            time.Duration // before the gate fails
+	seen, found        bool          // the gate has seen the key, and still has its hold
 
-	mu             sync.Mutex
-	told           []string
-	waits, dropped int
+	mu      sync.Mutex
+	told    []string
+	waits   int
+	dropped []order.Held
 }
 
 func (b *backend) note(format string, args ...any) {
@@ -42,15 +43,30 @@ func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result
 	results := make([]batch.Result[order.Held], len(rs))
 	for i, r := range rs {
 		results[i].Err = b.holdErr
-		results[i].Value = order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: 100, Currency: "EUR"}}
+		results[i].Value = b.held(r)
 	}
 	return results
 }
 
-func (b *backend) Drop(context.Context, string, uuid.UUID) error {
+func (b *backend) held(r order.HoldRequest) order.Held {
+	switch held := (order.Held{OrderID: r.OrderID, UnitPrice: order.Money{Amount: 100, Currency: "EUR"}, TakenAt: takenAt}); {
+	case b.seen && !r.Retry:
+		return order.Held{OrderID: r.OrderID, Seen: true, Hash: r.Hash}
+	case b.found:
+		held.TakenAt = 0
+		return held
+	default:
+		return held
+	}
+}
+
+// takenAt is when the backend takes all its holds.
+const takenAt = 1_777_777_777_777
+
+func (b *backend) Drop(_ context.Context, _ string, held order.Held) error {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	b.dropped++
+	b.dropped = append(b.dropped, held)
 	return nil
 }
 
@@ -103,23 +119,35 @@ func TestMeterIsToldOfEveryStage(t *testing.T) {
 }
 
 func TestAHoldIsDroppedUnlessItsOrderMayExist(t *testing.T) {
+	refused, unknown := errors.New("refused"), order.ErrOutcomeUnknown
 	for name, c := range map[string]struct {
-		err   error
-		key   string
-		drops int
-		code  order.Code
+		backend *backend
+		key     string
+		drops   int
+		code    order.Code
 	}{
-		"certain":            {errors.New("refused"), "", 1, order.CodeUnavailable},
-		"unknown":            {order.ErrOutcomeUnknown, "", 0, order.CodeOutcomeUnknown},
-		"perhaps its twin's": {errors.New("refused"), "key", 0, order.CodeUnavailable},
+		"certain":             {&backend{insertErr: refused}, "", 1, order.CodeUnavailable},
+		"unknown":             {&backend{insertErr: unknown}, "", 0, order.CodeOutcomeUnknown},
+		"its own under a key": {&backend{insertErr: refused}, "key", 1, order.CodeUnavailable},
+		"unknown under a key": {&backend{insertErr: unknown}, "key", 0, order.CodeOutcomeUnknown},
+		"its own on a retry":  {&backend{insertErr: refused, seen: true}, "key", 1, order.CodeUnavailable},
+		"its twin's":          {&backend{insertErr: refused, seen: true, found: true}, "key", 0, order.CodeUnavailable},
+		"unknown, on a retry": {&backend{insertErr: unknown, seen: true}, "key", 0, order.CodeOutcomeUnknown},
+		"unknown, its twin's": {&backend{insertErr: unknown, seen: true, found: true}, "key", 0, order.CodeOutcomeUnknown},
 	} {
-		b := &backend{insertErr: c.err}
+		b := c.backend
 		_, err := start(t, b).Accept(t.Context(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1, Key: c.key})
 		if order.CodeOf(err) != c.code {
 			t.Errorf("%s: %v", name, err)
 		}
-		if b.dropped != c.drops {
-			t.Errorf("%s: %d drops, want %d", name, b.dropped, c.drops)
+		if len(b.dropped) != c.drops {
+			t.Errorf("%s: %d drops, want %d", name, len(b.dropped), c.drops)
+		}
+		// It says which hold is meant: a retry may have made it its own by now.
+		for _, held := range b.dropped {
+			if held.TakenAt != takenAt {
+				t.Errorf("%s: dropped whenever it was taken", name)
+			}
 		}
 	}
 }

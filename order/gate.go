@@ -16,6 +16,7 @@ type HoldRequest struct {
 type Held struct {
 	OrderID   uuid.UUID
 	UnitPrice Money
+	TakenAt   int64 // when the gate took the units, in ms of its own clock; 0 where it held them already
 	Seen      bool
 	Hash      []byte
 }
