@@ -113,7 +113,7 @@ func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]batch.Result[or
 	if i.cfg.Committed != nil && len(written) > 0 {
 		i.cfg.Committed(rows.accepted(box, written))
 	}
-	results, err := rows.answers(ctx, i.store.pool, written)
+	results, err := rows.answers(ctx, conn, written)
 	if err != nil {
 		return nil, unknownOutcome(err)
 	}

@@ -147,7 +147,7 @@ func (r *orderRows) accepted(box int64, written []int) order.OutboxBatch {
 
 // answers gives every intent its order: its own where it was written, else the
 // one that was there first.
-func (r *orderRows) answers(ctx context.Context, db *pgxpool.Pool, written []int) ([]batch.Result[order.Accepted], error) {
+func (r *orderRows) answers(ctx context.Context, conn *pgxpool.Conn, written []int) ([]batch.Result[order.Accepted], error) {
 	results := make([]batch.Result[order.Accepted], len(r.batch))
 	for _, n := range written {
 		results[n].Value = order.Accepted{OrderID: r.batch[n].ID, Hash: r.batch[n].Hash}
@@ -155,7 +155,7 @@ func (r *orderRows) answers(ctx context.Context, db *pgxpool.Pool, written []int
 	if len(written) == len(r.batch) {
 		return results, nil
 	}
-	there, err := r.existing(ctx, db)
+	there, err := r.existing(ctx, conn)
 	if err != nil {
 		return nil, err
 	}
@@ -178,16 +178,19 @@ type existingOrder struct {
 	userID string
 }
 
-// existing reads the orders that have one of the rows' ids or keys.
-func (r *orderRows) existing(ctx context.Context, db *pgxpool.Pool) (existing, error) {
-	rows, _ := db.Query(ctx, `
+// existing reads the orders that have one of the rows' ids or keys, over the
+// connection that wrote the others: they are not to wait for a reader's. It is
+// planned anew each time, for the intake keeps its plans, and one from when there
+// were no orders would read them all.
+func (r *orderRows) existing(ctx context.Context, conn *pgxpool.Conn) (existing, error) {
+	rows, _ := conn.Query(ctx, `
 		SELECT order_id, user_id, coalesce(idempotency_key, ''), request_hash
 		FROM orders WHERE order_id = ANY ($1)
 		UNION
 		SELECT o.order_id, o.user_id, o.idempotency_key, o.request_hash
 		FROM unnest($2::text[], $3::text[]) AS k (user_id, idempotency_key)
 		JOIN orders o ON o.user_id = k.user_id AND o.idempotency_key = k.idempotency_key
-		WHERE o.idempotency_key IS NOT NULL`, r.ids, r.users, r.keys)
+		WHERE o.idempotency_key IS NOT NULL`, pgx.QueryExecModeCacheDescribe, r.ids, r.users, r.keys)
 	there := existing{byID: map[uuid.UUID]existingOrder{}, byKey: map[order.KeyOwner]existingOrder{}}
 	var (
 		o   existingOrder

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"order-service/batch"
 	"order-service/order"
@@ -188,6 +189,69 @@ func TestAnInsertRepeatedUnderItsIDFindsItsOwnRow(t *testing.T) {
 	if boxed := s.count(t, `SELECT count(*) FROM outbox`); boxed != 1 {
 		t.Fatalf("%d outbox rows, want 1", boxed)
 	}
+}
+
+// A storm of reads takes every connection that readers may have. One buyer who
+// repeats a key must not make all the others of the batch wait for it.
+func TestAKnownKeyInABatchWaitsForNoReader(t *testing.T) {
+	s := newShop(t)
+	known := intent("alice", "lamp", "key")
+	_, err := s.intake.Insert(t.Context(), known)
+	must(t, err)
+	s.occupyReaders(t)
+	batch := []order.Intent{intent("alice", "lamp", "key")}
+	for i := range 9 {
+		batch = append(batch, intent(fmt.Sprint("user-", i), "lamp", "key"))
+	}
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	for i, got := range s.intake.Intake.Insert(ctx, batch) {
+		want := batch[i].ID
+		if i == 0 {
+			want = known.ID
+		}
+		if got.Err != nil || got.Value.OrderID != want {
+			t.Errorf("order %d: got %v, %v, want %v", i, got.Value, got.Err, want)
+		}
+	}
+}
+
+// occupyReaders holds every connection but the intake's until the test ends.
+func (s *shop) occupyReaders(t *testing.T) {
+	t.Helper()
+	s.EachPool(func(name string, pool *pgxpool.Pool) {
+		for range pool.Config().MaxConns {
+			if name != "intake" {
+				conn, err := pool.Acquire(t.Context())
+				must(t, err)
+				t.Cleanup(conn.Release)
+			}
+		}
+	})
+}
+
+// The intake's sessions keep their plans. One for known keys that was made before
+// the sale began, when there were no orders, would read all of them later.
+func TestNoPlanForKnownKeysIsKept(t *testing.T) {
+	s := newShop(t)
+	for range 2 {
+		_, err := s.intake.Insert(t.Context(), intent("alice", "lamp", "key"))
+		must(t, err)
+	}
+	s.EachPool(func(name string, pool *pgxpool.Pool) {
+		if name != "intake" {
+			return
+		}
+		for _, conn := range pool.AcquireAllIdle(t.Context()) {
+			var reads int
+			err := conn.QueryRow(t.Context(), `
+				SELECT count(*) FROM pg_prepared_statements WHERE strpos(statement, $1) > 0`, "JOIN orders").Scan(&reads)
+			conn.Release()
+			if err != nil || reads > 0 {
+				t.Errorf("%d plans that read orders are kept (%v)", reads, err)
+			}
+		}
+	})
 }
 
 // blockOutbox keeps every insert from finishing until the returned function is
