@@ -2,6 +2,7 @@ package cache
 
 import (
 	"bytes"
+	"cmp"
 	"context"
 	"errors"
 	"maps"
@@ -21,6 +22,8 @@ type ledger struct {
 	between  func() // runs while a snapshot is being read; may be nil
 	reaping  func() // runs before and after fates are read; may be nil
 	failing  error  // returned by every read
+
+	snapshotFails error // returned by GateSnapshot
 }
 
 type row struct {
@@ -164,7 +167,7 @@ func (l *ledger) GateSnapshot(_ context.Context, id string, yield func(order.Gat
 	if l.between != nil {
 		l.between()
 	}
-	return l.failing
+	return cmp.Or(l.failing, l.snapshotFails)
 }
 
 func (l *ledger) snapshot(id string) []order.GateChunk {

@@ -105,8 +105,8 @@ func (s *Sync) round(ctx context.Context, reap bool) error {
 	return failed
 }
 
-// publish runs sync.lua for products and rebuilds those that need it, which it
-// returns. A failing product does not keep the others waiting; the first error
+// publish runs sync.lua for products and returns those that needed a rebuild and
+// have had it. A failing product does not keep the others waiting; the first error
 // stands for all.
 func (s *Sync) publish(ctx context.Context, products []order.Product) (rebuilt []order.Product, failed error) {
 	calls := make([]*call, len(products))
@@ -117,8 +117,9 @@ func (s *Sync) publish(ctx context.Context, products []order.Product) (rebuilt [
 	for i, c := range calls {
 		err := c.err
 		if err == nil && c.reply != "published" {
-			err = s.rebuild(ctx, products[i].ID)
-			rebuilt = append(rebuilt, products[i])
+			if err = s.rebuild(ctx, products[i].ID); err == nil {
+				rebuilt = append(rebuilt, products[i])
+			}
 		}
 		if err != nil {
 			failed = cmp.Or(failed, fmt.Errorf("sync %s: %w", products[i].ID, err))
@@ -137,7 +138,10 @@ func (s *Sync) refreshUsers(ctx context.Context, products []order.Product) (fail
 		if p.PerUserLimit == 0 || known && (last.version >= p.Version || time.Since(last.at) < s.refresh) {
 			continue
 		}
-		failed = cmp.Or(failed, s.rebuild(ctx, p.ID))
+		if err := s.rebuild(ctx, p.ID); err != nil {
+			failed = cmp.Or(failed, err)
+			continue
+		}
 		s.full[p.ID] = publication{p.Version, time.Now()}
 	}
 	return failed

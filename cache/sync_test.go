@@ -82,6 +82,39 @@ func TestSyncCorrectsABuyerWhoseReleaseWasLost(t *testing.T) {
 	s.hold(request("ann", 2))
 }
 
+// It is a lost settle that makes the publication needed, and the trouble that lost
+// it may not be over.
+func TestSyncCorrectsABuyerThoughAPublicationFailed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(limit(2))
+	id := s.accept(request("ann", 2))
+	s.settle(id, s.reserve(id))
+	s.ledger.cancel(id)
+	s.ledger.snapshotFails = errors.New("no database")
+	if err := s.sync.round(t.Context(), false); !errors.Is(err, s.ledger.snapshotFails) {
+		t.Fatalf("round = %v", err)
+	}
+	s.refused(request("ann", 1), order.CodePurchaseLimit)
+	s.ledger.snapshotFails = nil
+	s.round()
+	s.hold(request("ann", 2))
+}
+
+// The same where the product was to be rebuilt, which stands for a publication.
+func TestSyncCorrectsABuyerThoughARebuildFailed(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product(limit(2)))
+	s.ledger.snapshotFails = errors.New("no database")
+	if err := s.sync.round(t.Context(), false); !errors.Is(err, s.ledger.snapshotFails) {
+		t.Fatalf("round = %v", err)
+	}
+	if done, known := s.sync.full["shirt"]; known {
+		t.Errorf("%+v counts as published", done)
+	}
+}
+
 func TestSyncCountsEarlierUnitsWhenALimitIsSet(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
