@@ -49,6 +49,9 @@ type Batcher[Req, Res any] struct {
 	waking bool // one of them has been woken and has taken nothing yet
 	pace   pace
 
+	watch    *time.Timer // runs look
+	watching bool        // it is set
+
 	ctx     context.Context // of every batch
 	abandon context.CancelFunc
 }
@@ -58,6 +61,8 @@ func New[Req, Res any](cfg Config, flush Flush[Req, Res]) *Batcher[Req, Res] {
 	b := &Batcher[Req, Res]{cfg: cfg, flush: flush, wake: make(chan struct{}, cfg.Servers), pace: newPace(cfg)}
 	b.pool.New = func() any { return &Call[Req, Res]{done: make(chan struct{}, 1)} }
 	b.ctx, b.abandon = context.WithCancel(context.Background())
+	b.watch = time.AfterFunc(cfg.Deadline, b.look)
+	b.watch.Stop()
 	for server := range cfg.Servers {
 		b.servers.Go(func() { b.serve(server) })
 	}
@@ -113,12 +118,44 @@ func (b *Batcher[Req, Res]) enqueue(ctx context.Context, c *Call[Req, Res]) erro
 		return err
 	}
 	b.queue = append(b.queue, c)
-	if b.busy == 0 || b.busy < b.cfg.Servers && !b.waking && (b.worth() || b.pace.slow(c.since)) {
-		b.busy++
-		b.waking = true
-		b.wake <- struct{}{}
+	if b.busy == 0 || b.rests() && (b.worth() || b.pace.slow(c.since)) {
+		b.begin()
 	}
+	b.watchOver(c.since)
 	return nil
+}
+
+// rests reports whether there is a server to wake.
+func (b *Batcher[Req, Res]) rests() bool { return b.busy < b.cfg.Servers && !b.waking }
+
+// begin wakes one.
+func (b *Batcher[Req, Res]) begin() {
+	b.busy++
+	b.waking = true
+	b.wake <- struct{}{}
+}
+
+// watchOver has what waits be looked at when a batch under way becomes slow, if a
+// server rests: where nobody comes any more, nobody else would wake it. It is set
+// once for all that wait, and while batches are as fast as usual it only finds
+// that they are.
+func (b *Batcher[Req, Res]) watchOver(now time.Time) {
+	if !b.watching && !b.closed && len(b.queue) > 0 && b.rests() {
+		b.watching = true
+		b.watch.Reset(b.pace.untilSlow(now))
+	}
+}
+
+// look wakes a server if what waits should not wait for one that is slow.
+func (b *Batcher[Req, Res]) look() {
+	now := time.Now()
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.watching = false
+	if !b.closed && len(b.queue) > 0 && b.rests() && b.pace.slow(now) {
+		b.begin()
+	}
+	b.watchOver(now)
 }
 
 func overloaded() error {
@@ -159,21 +196,22 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 
 // take takes what waits, up to one batch, or rests the server where that is not
 // worth it. The last busy server always goes on, so that nothing is left
-// waiting.
+// waiting, and so does one beside a slow one, which might be the last for long.
 func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res], now time.Time, patience time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if first {
 		b.waking = false
 	}
-	if len(b.queue) == 0 || b.busy > 1 && !first && !b.worth() {
+	now = time.Now()
+	defer b.watchOver(now)
+	if len(b.queue) == 0 || b.busy > 1 && !first && !b.closed && !b.worth() && !b.pace.slow(now) {
 		b.busy--
 		return nil, time.Time{}, 0
 	}
 	n := min(len(b.queue), b.cfg.MaxBatch)
 	calls = slices.Clone(b.queue[:n])
 	b.queue = slices.Delete(b.queue, 0, n)
-	now = time.Now()
 	b.pace.took(server, n, now)
 	return calls, now, b.pace.patience()
 }
@@ -215,6 +253,7 @@ func (b *Batcher[Req, Res]) Stop(ctx context.Context) error {
 	b.mu.Lock()
 	if !b.closed {
 		b.closed = true
+		b.watch.Stop()
 		close(b.wake)
 	}
 	b.mu.Unlock()

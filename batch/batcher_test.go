@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,85 @@ func TestASlowBatchDoesNotKeepASmallOneWaiting(t *testing.T) {
 		time.Sleep(970 * time.Millisecond)
 		ask(t, b, 1)
 		wantSizes(t, e, 1, 1, 2, 2)
+		stop(t, b)
+	})
+}
+
+// stall is a flush whose first batch hangs, for as long as is told.
+func (e *echo) stall(hangs time.Duration) Flush[int, int] {
+	var first atomic.Bool
+	return func(ctx context.Context, calls []*Call[int, int]) {
+		if first.CompareAndSwap(false, true) {
+			(&echo{takes: hangs}).flush(ctx, calls)
+			return
+		}
+		e.flush(ctx, calls)
+	}
+}
+
+// The second server has five, and four wait: less than it had before.
+func TestAServerDoesNotRestBesideOneThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{takes: 3 * slowAfter}
+		cfg := bounds()
+		cfg.Servers, cfg.MaxBatch = 2, 5
+		b := New(cfg, e.stall(30*time.Second))
+		ask(t, b, 1) // hangs
+		time.Sleep(2 * slowAfter)
+		ask(t, b, 1+5+4)
+		begun := time.Now()
+		for len(e.sizes()) < 3 {
+			time.Sleep(time.Millisecond)
+			synctest.Wait()
+		}
+		wantSizes(t, e, 1, 5, 4)
+		if took := time.Since(begun); took > 7*slowAfter {
+			t.Errorf("the last were begun after %v", took)
+		}
+		stop(t, b)
+	})
+}
+
+// It rested while the other still was as fast as usual, and nobody comes any more
+// who could see that it hangs.
+func TestARestingServerIsWokenWhenTheOtherHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{takes: time.Millisecond}
+		cfg := bounds()
+		cfg.Servers = 2
+		b := New(cfg, e.stall(30*time.Second))
+		ask(t, b, 1)   // hangs
+		ask(t, b, 1+5) // as many as the first had are worth the other, then five wait
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		ask(t, b, 4)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		wantSizes(t, e, 1, 5) // four are not worth it
+		time.Sleep(2 * slowAfter)
+		synctest.Wait()
+		wantSizes(t, e, 1, 5, 4)
+		stop(t, b)
+	})
+}
+
+// One call alone, and no server that could help: nothing is watched.
+func TestNothingIsWatchedWhileNobodyWaitsOrNoServerRests(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{takes: time.Second}
+		b := New(bounds(), e.flush)
+		ask(t, b, 3)
+		if b.watching {
+			t.Error("with one server")
+		}
+		stop(t, b)
+		cfg := bounds()
+		cfg.Servers = 2
+		b = New(cfg, e.flush)
+		ask(t, b, 1)
+		if b.watching {
+			t.Error("with one call")
+		}
 		stop(t, b)
 	})
 }

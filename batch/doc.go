@@ -1,12 +1,13 @@
 // Package batch lets concurrent callers share work that costs about as much for
 // many as for one: a round trip, a transaction, a commit.
 //
-// It is clocked by the work itself and knows no timer. An idle batcher begins
+// It is clocked by the work itself and not by a timer. An idle batcher begins
 // at once with what is there; while it works, the next batch gathers, so a busy
 // one makes larger batches. A further server is brought in only when as much
 // waits as the last batch took: with two idle servers, one wave of callers
 // would otherwise become three small batches that cost as much as three large
-// ones.
+// ones. Or when a batch takes longer than usual: for that, and for nothing else,
+// one timer watches over what waits while a server rests.
 //
 // # A call's life
 //

@@ -83,12 +83,7 @@ func (p *pace) late(ahead int, now time.Time) bool {
 // perCall is how long one call keeps those behind it waiting: as full batches
 // have shown, or as the batches under way are about to.
 func (p *pace) perCall(now time.Time) time.Duration {
-	oldest := p.batch
-	for _, begun := range p.begun {
-		if !begun.IsZero() {
-			oldest = max(oldest, now.Sub(begun))
-		}
-	}
+	oldest := max(p.batch, p.oldest(now))
 	return max(p.each, oldest/time.Duration(p.maxBatch*len(p.begun)))
 }
 
@@ -123,11 +118,25 @@ func (p *pace) patience() time.Duration {
 // slow reports whether a batch is under way that takes longer than usual, so
 // that it is better not to wait for its server.
 func (p *pace) slow(now time.Time) bool {
-	limit := max(slowAfter, 2*p.batch)
+	return p.oldest(now) > p.slowLimit()
+}
+
+// slowLimit is the age at which a batch is slow.
+func (p *pace) slowLimit() time.Duration { return max(slowAfter, 2*p.batch) }
+
+// untilSlow is how long none of the batches under way is slow yet, and at least
+// the least time that is worth a timer.
+func (p *pace) untilSlow(now time.Time) time.Duration {
+	return max(p.slowLimit()-p.oldest(now), 0) + time.Millisecond
+}
+
+// oldest is the age of the batch that is under way for the longest; 0: there is
+// none.
+func (p *pace) oldest(now time.Time) (age time.Duration) {
 	for _, begun := range p.begun {
-		if !begun.IsZero() && now.Sub(begun) > limit {
-			return true
+		if !begun.IsZero() {
+			age = max(age, now.Sub(begun))
 		}
 	}
-	return false
+	return age
 }
