@@ -43,6 +43,25 @@ func TestHeaderThatCountsOnceIsRefusedWhenItComesTwice(t *testing.T) {
 	}
 }
 
+// An empty key is a key that cannot be used, wherever it stands: what fasthttp
+// says of an empty header depends on the memory that it was read into.
+func TestAnEmptyIdempotencyKeyMakesNoOrder(t *testing.T) {
+	shop := newShop()
+	for place := range 12 {
+		s := serve(t, shop) // each has memory of its own
+		var before string
+		for n := range place {
+			before += fmt.Sprintf("X-%d: x\r\n", n)
+		}
+		s.raw(fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+			before+"Idempotency-Key:\r\nContent-Length: %d\r\n\r\n%s", token(t, "ann"), len(lamp), lamp)).
+			problem(t, 422, order.CodeValidation)
+	}
+	if !shop.untouched() {
+		t.Error("something was written or held")
+	}
+}
+
 func TestTwoIdempotencyKeysMakeNoOrder(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)
