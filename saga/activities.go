@@ -29,6 +29,8 @@ type Orders interface {
 // Payments moves payments by compare-and-set; false means that the payment is
 // in none of the states from. An unknown payment is CodeNotFound.
 type Payments interface {
+	// RecordPayment records a payment that is not known yet.
+	RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error)
 	MovePayment(ctx context.Context, id string, from []order.PaymentState, to order.PaymentState) (bool, error)
 }
 
@@ -253,8 +255,7 @@ func (a *activities) unavailable(ctx context.Context, err error, id uuid.UUID, a
 // refunded. REFUNDING is claimed again: the last attempt may have been cut off
 // before it reached the provider.
 func (a *activities) ClaimRefund(ctx context.Context, p order.Payment) (bool, error) {
-	from := []order.PaymentState{order.PaymentReceived, order.PaymentRefunding}
-	return a.movePayment(ctx, p, from, order.PaymentRefunding)
+	return a.moveRefund(ctx, p, order.PaymentRefunding)
 }
 
 // RefundPayment has the provider give the money back. Every failure may pass:
@@ -269,12 +270,23 @@ func (a *activities) RefundPayment(ctx context.Context, r Refund) error {
 
 // CloseRefund moves a payment to REFUNDED. That it is there already is as good.
 func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
-	_, err := a.movePayment(ctx, p, []order.PaymentState{order.PaymentRefunding}, order.PaymentRefunded)
+	_, err := a.moveRefund(ctx, p, order.PaymentRefunded)
 	return err
 }
 
-func (a *activities) movePayment(ctx context.Context, p order.Payment, from []order.PaymentState, to order.PaymentState) (bool, error) {
+// moveRefund moves p on its way back, also from where a restore or a failover
+// of Postgres has put it: to RECEIVED, or to nothing. What is recorded again is
+// the money that the workflow was told of; nobody else may know of it any more.
+func (a *activities) moveRefund(ctx context.Context, p order.Payment, to order.PaymentState) (bool, error) {
+	from := []order.PaymentState{order.PaymentReceived, order.PaymentRefunding}
 	ok, err := a.Payments.MovePayment(ctx, p.ID, from, to)
+	if order.CodeOf(err) == order.CodeNotFound {
+		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).Msg("the database has lost a payment; it is recorded again")
+		p.State = order.PaymentReceived
+		if _, err = a.Payments.RecordPayment(ctx, p); err == nil {
+			ok, err = a.Payments.MovePayment(ctx, p.ID, from, to)
+		}
+	}
 	if err != nil {
 		return false, a.failed(ctx, err, p.OrderID)
 	}

@@ -68,6 +68,29 @@ func TestRefundThatIsNotRecordedIsClosedOnRetry(t *testing.T) {
 	}
 }
 
+// A standby that did not have it yet may have become the primary. The provider
+// was answered and will not report it again, so the saga is all that knows of it.
+func TestPaymentThatPostgresLostIsRefunded(t *testing.T) {
+	t.Parallel()
+	for during, lose := range map[string]func(*shop){
+		"no refund":                      func(*shop) {},
+		"its refund":                     func(s *shop) { delete(s.payments, "a") },
+		"its refund, all but its report": func(s *shop) { s.payments["a"].State = order.PaymentReceived },
+	} {
+		t.Run("again during "+during, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			s.fail("RecordPayment", 3, errDown)
+			r := newRun(t, s)
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+			r.at("Confirm", s.locked(func() { delete(s.payments, "a") }))
+			r.at("Refund", s.locked(func() { lose(s) }))
+			r.ends(order.Failed, order.PaymentTimeout)
+			r.payment("a", order.PaymentRefunded)
+		})
+	}
+}
+
 func TestOrderIsCancelledWhileARefundStillRuns(t *testing.T) {
 	t.Parallel()
 	s := newShop(1)

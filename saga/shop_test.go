@@ -70,6 +70,15 @@ func (s *shop) pay(orderID uuid.UUID, paymentID string) order.Payment {
 	return s.record(orderID, paymentID, order.PaymentReceived)
 }
 
+// locked is do with s locked.
+func (s *shop) locked(do func()) func() {
+	return func() {
+		s.mu.Lock()
+		defer s.mu.Unlock()
+		do()
+	}
+}
+
 // decline records a decline as the webhook does, and returns the payment.
 func (s *shop) decline(orderID uuid.UUID, paymentID string) order.Payment {
 	s.mu.Lock()
@@ -133,7 +142,10 @@ func (s *shop) status(id uuid.UUID) order.Status {
 func (s *shop) paymentState(id string) order.PaymentState {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.payments[id].State
+	if p := s.payments[id]; p != nil {
+		return p.State
+	}
+	return "unknown"
 }
 
 func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
@@ -220,6 +232,9 @@ func (s *shop) Confirm(_ context.Context, id uuid.UUID, paymentID string) (order
 	if paymentID == "" && s.orders[id].Free() {
 		return s.move(id, order.Confirmed, func(*order.Order) error { return nil })
 	}
+	if p == nil {
+		return order.Change{}, order.Errorf(order.CodeConflict, "There is no payment %s.", paymentID)
+	}
 	if s.orders[id].Status == order.Confirmed && p.State != order.PaymentApplied {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order has another payment.")
 	}
@@ -268,6 +283,15 @@ func (s *shop) MovePayment(_ context.Context, id string, from []order.PaymentSta
 	}
 	p.State = to
 	return true, nil
+}
+
+func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment, error) {
+	if err := s.enter("RecordPayment"); err != nil {
+		return order.Payment{}, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.record(p.OrderID, p.ID, p.State), nil
 }
 
 func (s *shop) PublishProgress(_ context.Context, e order.ProgressEvent) error {

@@ -2,6 +2,7 @@ package e2e
 
 import (
 	"fmt"
+	"net/http"
 	"strings"
 	"testing"
 
@@ -70,4 +71,23 @@ func TestRepairBeginsAnewAnOrderThatARestoreMadeOpenAgain(t *testing.T) {
 	if out, err := s.run("--repair"); err != nil || strings.Contains(out, id.String()) {
 		t.Errorf("the second repair: %v\n%s", err, out)
 	}
+}
+
+// An asynchronous standby that becomes the primary may not have the payment yet
+// which the provider was told is received, and the saga was told of.
+func TestPaymentThatPostgresLostIsRefundedOnce(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("api")
+	b := s.anyone()
+	id := b.buy(s.product(1), 1)
+	early := b.get(id)
+	early.PaymentID = "early-" + id.String()
+	s.paid(early).expect(http.StatusOK)
+	s.ask(fmt.Sprintf(`DELETE FROM payments WHERE payment_id = '%s' RETURNING payment_id`, early.PaymentID), new(string))
+	s.start("worker")
+	s.awaitRefunded(early.PaymentID)
+	s.paid(b.await(id, order.PaymentPending)).expect(http.StatusOK)
+	b.await(id, order.Confirmed)
+	s.expectMoney(1, 1)
 }
