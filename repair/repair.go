@@ -40,8 +40,9 @@ type Saga interface {
 	Restart(ctx context.Context, o order.Order) error
 	// PaymentReceived tells the order's workflow of a payment.
 	PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error
-	// Refund has a payment given back unless it is applied or refunded.
-	Refund(ctx context.Context, p order.Payment) error
+	// RestartRefund has a payment given back, unless it is applied or refunded,
+	// whatever became of an earlier refund.
+	RestartRefund(ctx context.Context, p order.Payment) error
 }
 
 // Gate takes a product's ledger as it is in the store.
@@ -122,7 +123,7 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 	if err != nil || refunding {
 		return false, err
 	}
-	if err := r.saga.Refund(ctx, p); err != nil {
+	if err := r.saga.RestartRefund(ctx, p); err != nil {
 		return false, err
 	}
 	r.meter.RefundStarted()

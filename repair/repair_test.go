@@ -82,7 +82,9 @@ func (s *shop) PaymentReceived(_ context.Context, _ order.Order, p order.Payment
 	return s.did("told of", p.ID)
 }
 
-func (s *shop) Refund(_ context.Context, p order.Payment) error { return s.did("refunds", p.ID) }
+func (s *shop) RestartRefund(_ context.Context, p order.Payment) error {
+	return s.did("refunds", p.ID)
+}
 
 func (s *shop) Now(context.Context, string) error {
 	s.mu.Lock()

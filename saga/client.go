@@ -182,10 +182,7 @@ func (c *Client) PaymentDeclined(ctx context.Context, o order.Order, paymentID, 
 // Refund has p given back unless it is applied or refunded already. A refund
 // that was started before is success.
 func (c *Client) Refund(ctx context.Context, p order.Payment) error {
-	opts := client.StartWorkflowOptions{
-		ID: refundWorkflowID(p.ID), TaskQueue: c.cfg.TaskQueue, WorkflowIDReusePolicy: reuse,
-	}
-	return c.start(ctx, opts, RefundWorkflow, refundOf(p))
+	return c.start(ctx, c.refundOptions(p.ID), RefundWorkflow, refundOf(p))
 }
 
 // Restart begins the saga of an order that none drives, also where an earlier
@@ -195,6 +192,15 @@ func (c *Client) Restart(ctx context.Context, o order.Order) error {
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.input(o.ID))
+}
+
+// RestartRefund is Refund for a payment that no workflow refunds, also where an
+// earlier one completed, as Restart is for orders. One too many finds the
+// payment refunded. The provider knows the key, so it pays once.
+func (c *Client) RestartRefund(ctx context.Context, p order.Payment) error {
+	opts := c.refundOptions(p.ID)
+	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
+	return c.start(ctx, opts, RefundWorkflow, refundOf(p))
 }
 
 // Running reports whether a saga drives the order now. One that has ended,
@@ -227,6 +233,14 @@ func (c *Client) input(id uuid.UUID) Input {
 func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                    orderWorkflowID(id),
+		TaskQueue:             c.cfg.TaskQueue,
+		WorkflowIDReusePolicy: reuse,
+	}
+}
+
+func (c *Client) refundOptions(paymentID string) client.StartWorkflowOptions {
+	return client.StartWorkflowOptions{
+		ID:                    refundWorkflowID(paymentID),
 		TaskQueue:             c.cfg.TaskQueue,
 		WorkflowIDReusePolicy: reuse,
 	}

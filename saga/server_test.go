@@ -267,6 +267,35 @@ func TestServerBeginsAnOrderAnewWhoseWorkflowCompleted(t *testing.T) {
 	s.ends(id, order.Failed)
 }
 
+// The twin of the test above, for money: a plain start used to be answered with
+// the refund that had completed, and nothing happened.
+func TestServerRefundsAnewAPaymentWhoseRefundCompleted(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(0), time.Hour)
+	p := s.pay(s.accept(), "again-"+uuid.NewString())
+	refunded := func() (done bool) {
+		t.Helper()
+		s.ended(refundWorkflowID(p.ID), &done)
+		return done
+	}
+	s.worker.Start()
+	if err := s.client.Refund(t.Context(), p); err != nil || !refunded() {
+		t.Fatalf("refund: %v", err)
+	}
+	s.locked(func() { s.payments[p.ID].State = order.PaymentRefunding })()
+	for want := range 2 { // the second one finds the payment refunded
+		if err := s.client.RestartRefund(t.Context(), p); err != nil {
+			t.Fatal(err)
+		}
+		if done := refunded(); done != (want == 0) || s.paymentState(p.ID) != order.PaymentRefunded {
+			t.Errorf("refunded %v, the payment is %s", done, s.paymentState(p.ID))
+		}
+	}
+	if s.refunds[p.ID] != 2 {
+		t.Errorf("the provider was asked %d times", s.refunds[p.ID])
+	}
+}
+
 func TestServerTimesOutUnpaidOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Second)

@@ -73,6 +73,35 @@ func TestRepairBeginsAnewAnOrderThatARestoreMadeOpenAgain(t *testing.T) {
 	}
 }
 
+// Its refund has completed, and its payment is where it was before. Repair used
+// to say "refund started" and the provider was not asked.
+func TestRepairRefundsAnewAPaymentThatARestoreMadeOpenAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	b := s.anyone()
+	o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
+	b.cancel(o.OrderID)
+	b.await(o.OrderID, order.Cancelled)
+	s.paid(o).expect(http.StatusOK)
+	s.awaitRefunded(o.PaymentID)
+	for _, state := range []order.PaymentState{order.PaymentRefunding, order.PaymentReceived} {
+		s.ask(fmt.Sprintf(`UPDATE payments SET state = '%s', updated_at = now() - interval '1 minute'
+			WHERE payment_id = '%s' RETURNING payment_id`, state, o.PaymentID), new(string))
+		out, err := s.run("--repair")
+		if err != nil || !strings.Contains(out, "payment "+o.PaymentID+" of order "+o.OrderID.String()+", CANCELLED: refund started") {
+			t.Fatalf("repair: %v\n%s", err, out)
+		}
+		s.awaitRefunded(o.PaymentID)
+	}
+	if n := s.provider.tries(refundKey(o)); n != 3 {
+		t.Errorf("the provider was asked %d times under one key, want 3", n)
+	}
+	if out, err := s.run("--repair"); err != nil || strings.Contains(out, o.PaymentID) {
+		t.Errorf("the last repair: %v\n%s", err, out)
+	}
+}
+
 // An asynchronous standby that becomes the primary may not have the payment yet
 // which the provider was told is received, and the saga was told of.
 func TestPaymentThatPostgresLostIsRefundedOnce(t *testing.T) {
