@@ -221,15 +221,24 @@ func (p *HTTPProvider) authorize(req *http.Request) error {
 }
 
 // checkStatus tells answers that may be different next time from refusals:
-// of the 4xx only 408, 409 (the first request with this key is still being
-// worked on), 425 and 429 pass with time.
+//
+//	401, 403, 404, 407   our key is being replaced, or a gateway deployed
+//	408, 409, 425, 429   pass with time; 409: the first request is still worked on
+//	other 4xx            the request is wrong, and will be the next time
+//	anything else        passes with time
+//
+// As with Temporal (see coded), what an operator can put right ends no order
+// before its time.
 func checkStatus(resp *http.Response) error {
 	switch code := resp.StatusCode; {
 	case code >= 200 && code < 300:
 		return nil
-	case code == http.StatusRequestTimeout, code == http.StatusConflict,
-		code == http.StatusTooEarly, code == http.StatusTooManyRequests,
-		code < 400, code >= 500:
+	case code < 400, code >= 500:
+		return fmt.Errorf("the provider answered %s", resp.Status)
+	}
+	switch resp.StatusCode {
+	case http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired,
+		http.StatusRequestTimeout, http.StatusConflict, http.StatusTooEarly, http.StatusTooManyRequests:
 		return fmt.Errorf("the provider answered %s", resp.Status)
 	}
 	return order.Errorf(order.CodeValidation, "the provider refused the request: %s", resp.Status)

@@ -90,7 +90,7 @@ func TestRefundSendsThePaymentUnderItsOwnKey(t *testing.T) {
 func TestProviderErrorsAreSortedByWhetherTheyPass(t *testing.T) {
 	t.Parallel()
 	for status, permanent := range map[int]bool{
-		302: false, 400: true, 401: true, 404: true, 422: true,
+		302: false, 400: true, 402: true, 410: true, 422: true, 401: false, 403: false, 404: false, 407: false,
 		408: false, 409: false, 425: false, 429: false, 500: false, 503: false,
 	} {
 		p := newProvider(t, status, "{}")

@@ -198,6 +198,40 @@ func TestServerBacklogAtASlowProviderFailsNoOrder(t *testing.T) {
 	}
 }
 
+// A key is replaced at the provider before it is replaced here, or a gateway
+// knows no route while it is deployed: every order used to fail at once.
+func TestServerWaitsForAProviderThatWillKnowItsKeyAgain(t *testing.T) {
+	t.Parallel()
+	for _, status := range []int{http.StatusUnauthorized, http.StatusForbidden, http.StatusNotFound, http.StatusProxyAuthRequired} {
+		t.Run(http.StatusText(status), func(t *testing.T) {
+			t.Parallel()
+			var asked atomic.Int64
+			server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, _ *http.Request) {
+				if asked.Add(1) <= 2 {
+					w.WriteHeader(status)
+					return
+				}
+				_, _ = io.WriteString(w, `{"paymentId":"pay-1","paymentLink":"https://pay.example/1"}`)
+			}))
+			t.Cleanup(server.Close)
+			p, err := NewHTTPProvider(ProviderConfig{URL: server.URL})
+			if err != nil {
+				t.Fatal(err)
+			}
+			t.Cleanup(p.Close)
+			st := newStand(t, newShop(1), time.Hour)
+			deps := st.deps()
+			deps.Provider = p
+			st.worker = NewWorker(st.client, WorkerConfig{}, deps)
+			t.Cleanup(st.worker.Stop)
+			id := st.accept()
+			st.worker.Start()
+			st.start(id)
+			st.becomes(id, order.PaymentPending)
+		})
+	}
+}
+
 // becomes waits for an order to get to a status, and fails when it ends in
 // another.
 func (s *stand) becomes(id uuid.UUID, want order.Status) {

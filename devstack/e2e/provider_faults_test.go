@@ -69,6 +69,8 @@ func TestProviderInTroubleTakesAndReturnsEachPaymentOnce(t *testing.T) {
 	for name, trouble := range map[string]trouble{
 		"AnswersServerError":           answering(http.StatusInternalServerError),
 		"AnswersTooMany":               answering(http.StatusTooManyRequests),
+		"KnowsNoKey":                   answering(http.StatusUnauthorized),
+		"KnowsNoRoute":                 answering(http.StatusNotFound),
 		"BreaksConnection":             away,
 		"BreaksConnectionAfterTheWork": cutting,
 		"AnswersTooLate":               silent,
