@@ -43,9 +43,9 @@ func (s *shop) pay(id string, state order.PaymentState, of uuid.UUID) {
 	s.payments = append(s.payments, order.Payment{ID: id, OrderID: of, State: state})
 }
 
-func (s *shop) OpenOrders(_ context.Context, _ time.Duration, after uuid.UUID, limit int) (found []order.Order, err error) {
+func (s *shop) OpenOrders(_ context.Context, _ time.Duration, after order.Order, limit int) (found []order.Order, err error) {
 	for _, o := range s.orders {
-		if !o.Status.Final() && o.ID.String() > after.String() {
+		if !o.Status.Final() && o.ID.String() > after.ID.String() {
 			found = append(found, o)
 		}
 	}

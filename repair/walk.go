@@ -6,8 +6,6 @@ import (
 	"fmt"
 	"time"
 
-	"github.com/google/uuid"
-
 	"order-service/order"
 )
 
@@ -28,7 +26,7 @@ const (
 type walk struct {
 	*Repair
 	age     time.Duration
-	order   uuid.UUID // the last that was looked at
+	order   order.Order // the last that was looked at
 	payment string
 	pauses  *pauses
 }
@@ -40,9 +38,9 @@ func (w *walk) orders(ctx context.Context) (int, error) {
 	if err != nil {
 		return 0, fmt.Errorf("find open orders: %w", err)
 	}
-	w.order = uuid.Nil
+	w.order = order.Order{}
 	if len(open) == page {
-		w.order = open[page-1].ID
+		w.order = open[page-1]
 	}
 	return len(open), each(ctx, open, func(ctx context.Context, o order.Order) error {
 		return w.pauses.unless(o.ID.String(), func() (bool, error) { return w.Repair.order(ctx, o) })

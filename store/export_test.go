@@ -7,11 +7,13 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 )
 
-// The statements of the overview that run on tables which grow, for the test
-// that looks at their plans.
+// The statements of the overview and of the redrive that run on tables which
+// grow, for the tests that look at their plans.
 const (
 	OrdersByStatus = ordersByStatus
 	OpenOrders     = openOrders
+	Unsettled      = unsettled
+	LeftOrders     = leftOrders
 	LeftPayments   = leftPayments
 )
 

@@ -106,13 +106,20 @@ func (s *Store) Recent(ctx context.Context, userID string, since time.Time, limi
 	return orders, dbError("list recent orders", err)
 }
 
+// leftOrders goes in the order of the index of open orders, of which a page reads
+// its own part. By id alone the primary key would be walked from the first order
+// ever placed, and open ones are the newest.
+const leftOrders = `
+	SELECT ` + orderColumns + ` FROM orders o
+	WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING') AND updated_at <= now() - $1::interval
+		AND (product_id, status, order_id) > ($2, $3, $4)
+	ORDER BY product_id, status, order_id LIMIT $5`
+
 // OpenOrders returns up to limit orders that are not final and have not changed
-// for age or longer, by id, from behind the id after.
-func (s *Store) OpenOrders(ctx context.Context, age time.Duration, after uuid.UUID, limit int) ([]order.Order, error) {
-	rows, _ := s.pool.Query(ctx, `
-		SELECT `+orderColumns+` FROM orders o
-		WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING') AND updated_at <= now() - $1::interval AND order_id > $2
-		ORDER BY order_id LIMIT $3`, age, after, limit)
+// for age or longer, from behind the order after (zero: from the first) in an
+// order of its own. One that changes between two pages may be passed over.
+func (s *Store) OpenOrders(ctx context.Context, age time.Duration, after order.Order, limit int) ([]order.Order, error) {
+	rows, _ := s.pool.Query(ctx, leftOrders, age, after.ProductID, string(after.Status), after.ID, limit)
 	open, err := pgx.CollectRows(rows, scanOrder)
 	return open, dbError("read open orders", err)
 }

@@ -1,13 +1,17 @@
 package store_test
 
 import (
+	"encoding/binary"
+	"strings"
 	"sync"
 	"testing"
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
 
 	"order-service/order"
+	"order-service/store"
 )
 
 func TestRecentOrdersAreTheOpenOnesAndThoseChangedSince(t *testing.T) {
@@ -44,6 +48,77 @@ func TestReadsThatShareAStatementEachGetTheirOrder(t *testing.T) {
 		})
 	}
 	reading.Wait()
+}
+
+func TestOpenOrdersComePageByPageEachOnce(t *testing.T) {
+	s := newShop(t)
+	want := map[uuid.UUID]bool{}
+	for range 3 {
+		p := s.put(t, 100, 0)
+		for _, status := range order.Statuses() {
+			for range 2 {
+				if id := s.at(t, p.ID, status); !status.Final() {
+					want[id] = true
+				}
+			}
+		}
+	}
+	young := s.at(t, s.put(t, 1, 0).ID, order.PaymentPending)
+	s.exec(t, `UPDATE orders SET updated_at = now() - interval '1 hour' WHERE order_id <> $1`, young)
+	var after order.Order
+	for len(want) > 0 {
+		page, err := s.OpenOrders(t.Context(), time.Minute, after, 5)
+		must(t, err)
+		for _, after = range page {
+			if !want[after.ID] {
+				t.Fatalf("order %s, %s, is not to be expected", after.ID, after.Status)
+			}
+			delete(want, after.ID)
+		}
+		if len(page) < 5 && len(want) > 0 {
+			t.Fatalf("%d orders never came", len(want))
+		}
+	}
+	if page, err := s.OpenOrders(t.Context(), time.Minute, after, 5); err != nil || len(page) != 0 {
+		t.Errorf("behind the last: %+v, %v", page, err)
+	}
+}
+
+// The open orders are the newest ones of many, and what is left of payments is a
+// share of the applied ones. A walk by the primary key, which is what a page in
+// its order asks for, would begin with all that is long finished.
+func TestWhatIsLeftIsFoundWithoutWalkingThroughWhatIsFinished(t *testing.T) {
+	s := newShop(t)
+	s.exec(t, `
+		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, status, seq, created_at, updated_at)
+		SELECT ('017f22e2-79b0-7cc3-98c4-' || lpad(to_hex(n), 12, '0'))::uuid, 'u', 'p', 1, 1, 1, 'EUR',
+			CASE WHEN n <= 50000 THEN 'CONFIRMED' ELSE 'PAYMENT_PENDING' END, 3, now() - interval '1 hour', now() - interval '1 hour'
+		FROM generate_series(1, 65000) n`)
+	s.exec(t, `
+		INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at, updated_at)
+		SELECT 'pay-' || order_id, order_id, 1, 'EUR', CASE status WHEN 'CONFIRMED' THEN 'APPLIED' ELSE 'RECEIVED' END, now(), updated_at
+		FROM orders`)
+	s.exec(t, `ANALYZE orders, payments`)
+	for _, from := range []int{0, 55_000} {
+		id := uuid.MustParse("017f22e2-79b0-7cc3-98c4-000000000000")
+		binary.BigEndian.PutUint32(id[12:], uint32(from))
+		for name, explain := range map[string]func() (pgx.Rows, error){
+			"orders": func() (pgx.Rows, error) {
+				return s.db.Query(t.Context(), "EXPLAIN "+store.LeftOrders, time.Minute, "p", "PAYMENT_PENDING", id, 500)
+			},
+			"payments": func() (pgx.Rows, error) {
+				return s.db.Query(t.Context(), "EXPLAIN "+store.LeftPayments, time.Minute, "pay-"+id.String(), 500)
+			},
+		} {
+			rows, err := explain()
+			must(t, err)
+			plan, err := pgx.CollectRows(rows, pgx.RowTo[string])
+			must(t, err)
+			if text := strings.Join(plan, "\n"); strings.Contains(text, "_pkey") || strings.Contains(text, "Seq Scan") {
+				t.Errorf("%s from %d on:\n%s", name, from, text)
+			}
+		}
+	}
 }
 
 func wantOrders(t *testing.T, got []order.Order, want ...uuid.UUID) {

@@ -111,9 +111,9 @@ func (v *overview) readOutbox(batch *pgx.Batch) {
 	})
 }
 
-// leftPayments leaves old mismatches to the audit: they may never end, and a
+// unsettled leaves old mismatches to the audit: they may never end, and a
 // warning that never ends is not read.
-const leftPayments = `
+const unsettled = `
 	SELECT state, count(*), min(updated_at) FROM payments WHERE state IN ('RECEIVED', 'REFUNDING')
 	GROUP BY state
 	UNION ALL
@@ -124,7 +124,7 @@ func (v *overview) readPayments(batch *pgx.Batch) {
 	for _, state := range []order.PaymentState{order.PaymentReceived, order.PaymentRefunding, order.PaymentMismatch} {
 		v.Payments[state] = 0
 	}
-	batch.Queue(leftPayments).Query(func(rows pgx.Rows) error {
+	batch.Queue(unsettled).Query(func(rows pgx.Rows) error {
 		var (
 			state  order.PaymentState
 			count  int64

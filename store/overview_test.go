@@ -143,7 +143,7 @@ func TestOverviewReadsNoFinishedOrders(t *testing.T) {
 	for name, rows := range map[string]func() (pgx.Rows, error){
 		"by status": func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OrdersByStatus, now, now) },
 		"open":      func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OpenOrders) },
-		"payments":  func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.LeftPayments) },
+		"payments":  func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.Unsettled) },
 	} {
 		explained, err := rows()
 		must(t, err)

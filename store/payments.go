@@ -122,14 +122,20 @@ func (s *Store) RecordSandboxRefund(ctx context.Context, paymentID string, order
 	return dbError("record sandbox refund", err)
 }
 
+// leftPayments finds all that is left by its index before it sorts: for the sake
+// of the order the primary key would be walked, through payments long applied.
+const leftPayments = `
+	WITH unfinished AS MATERIALIZED (
+		SELECT ` + paymentColumns + ` FROM payments
+		WHERE state IN ('RECEIVED', 'REFUNDING') AND updated_at <= now() - $1::interval
+	)
+	SELECT ` + paymentColumns + ` FROM unfinished WHERE payment_id > $2 ORDER BY payment_id LIMIT $3`
+
 // UnfinishedPayments returns up to limit payments that were received or are
 // being refunded and have not changed for age or longer, by id, from behind the
 // id after.
 func (s *Store) UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error) {
-	rows, _ := s.pool.Query(ctx, `
-		SELECT `+paymentColumns+` FROM payments
-		WHERE state IN ('RECEIVED', 'REFUNDING') AND updated_at <= now() - $1::interval AND payment_id > $2
-		ORDER BY payment_id LIMIT $3`, age, after, limit)
+	rows, _ := s.pool.Query(ctx, leftPayments, age, after, limit)
 	left, err := pgx.CollectRows(rows, scanPayment)
 	return left, dbError("read unfinished payments", err)
 }
