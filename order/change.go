@@ -7,6 +7,10 @@ type Change struct {
 	Event ProgressEvent
 	Stock Stock
 	Order Order
+
+	// Paid is a payment that has come for an order which was to fail for want of
+	// one. Then nothing was changed, and nothing else is set.
+	Paid Payment
 }
 
 // Stock is one product's ledger as the gate needs it, after a move that

@@ -22,7 +22,8 @@ type Orders interface {
 	Reserve(ctx context.Context, id uuid.UUID) (order.Change, error)
 	RequestPayment(ctx context.Context, id uuid.UUID, paymentID, url string, expiresAt time.Time) (order.Change, error)
 	Confirm(ctx context.Context, id uuid.UUID, paymentID string) (order.Change, error)
-	// Finish sets FAILED or CANCELLED and releases the stock.
+	// Finish sets FAILED or CANCELLED and releases the stock. An order that was to
+	// fail for want of a payment which has come stays: see Change.Paid.
 	Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (order.Change, error)
 }
 
@@ -80,6 +81,11 @@ type moved struct {
 	Refusal   order.Code `json:",omitempty"` // why the order did not move; "" when it did
 	ExpiresAt time.Time  `json:",omitzero"`  // end of the payment window
 	Seq       int64      `json:",omitempty"` // of the change
+
+	// Paid comes with the Refusal to end an order for want of a payment. A worker
+	// of a build that does not know it fails the workflow of an order that is left
+	// open, and the upkeep begins that anew.
+	Paid *order.Payment `json:",omitempty"`
 }
 
 // opened is what the first step of a saga found and did.
@@ -153,8 +159,14 @@ func (a *activities) Confirm(ctx context.Context, id uuid.UUID, paymentID string
 // workflow knows of. When a process dies between a step and its marker in the
 // history, and a cancellation comes before the workflow goes on, then the
 // workflow finishes the order instead of repeating the step.
+//
+// Money that has arrived buys the order, also when no report of it could reach
+// the workflow before the window ended.
 func (a *activities) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason, seen int64) (moved, error) {
 	change, err := a.Orders.Finish(ctx, id, to, reason)
+	if err == nil && change.Paid.ID != "" {
+		return moved{Refusal: order.CodeConflict, Paid: &change.Paid}, nil
+	}
 	if err == nil {
 		err = a.publishBetween(ctx, id, seen, change.Event.Seq)
 	}

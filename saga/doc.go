@@ -17,6 +17,7 @@
 //	      │
 //	   wait ── payment ──► confirm ─────────────► CONFIRMED
 //	      └─── declined, timer ─────────────────► FAILED
+//	                        └─── but paid ──────► CONFIRMED
 //
 // An order meets two workflow tasks: the first takes it to PAYMENT_PENDING, the
 // second begins with its payment. A provider that does not answer at once makes
@@ -24,7 +25,9 @@
 //
 // A cancellation is looked at before each step and while waiting, and leads to
 // CANCELLED. When a payment and a cancellation, a decline or the end of the
-// window are in the history of the same wait, the payment wins. A decline counts
+// window are in the history of the same wait, the payment wins. At the end of the
+// window it wins also where nobody could report it, as while Temporal is away: it
+// is in Postgres, and the step that would end the order finds it. A decline counts
 // for the payment that it names: one of an older attempt ends nothing.
 //
 // RefundWorkflow, id refund-<paymentId>, gives one payment back. It asks

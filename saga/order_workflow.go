@@ -259,18 +259,40 @@ func (s *orderSaga) confirm(p order.Payment) error {
 }
 
 // finish is what undoes every step on the order: its final status and the
-// release of its stock, in one transaction.
+// release of its stock, in one transaction. A payment that turns up instead
+// confirms the order; one that somebody gives back meanwhile does not, and the
+// order is finished after all.
 func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	defer func() { s.finished = true }()
-	m, err := s.move(ctx, s.steps.Finish, e.status, e.reason, s.order.Seq)
-	switch {
-	case err != nil:
-		return err
-	case m.Refusal != "":
-		return s.read(ctx)
+	for {
+		m, err := s.move(ctx, s.steps.Finish, e.status, e.reason, s.order.Seq)
+		switch {
+		case err != nil:
+			return err
+		case m.Paid != nil:
+			if err := s.confirmInstead(ctx, *m.Paid); err != nil || s.order.Status.Final() {
+				return err
+			}
+			continue
+		case m.Refusal != "":
+			return s.read(ctx)
+		}
+		s.order.Status = e.status
+		return nil
 	}
-	s.order.Status = e.status
-	return nil
+}
+
+// confirmInstead applies p, of which no report has come. One that comes while it
+// is being applied is of no second payment.
+func (s *orderSaga) confirmInstead(ctx workflow.Context, p order.Payment) error {
+	s.applied = p.ID
+	m, err := s.move(ctx, s.steps.Confirm, p.ID)
+	if err == nil && m.Refusal == "" {
+		s.order.Status = order.Confirmed
+		return nil
+	}
+	s.applied = ""
+	return errors.Join(err, s.refund(ctx, p))
 }
 
 // refundMeanwhile is what undoes payments: it hands back those that have come

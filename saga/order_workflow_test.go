@@ -374,6 +374,70 @@ func TestEndOfWindowFailsOrder(t *testing.T) {
 	}
 }
 
+// untold has a payment come that nobody can tell the saga of.
+func (r *run) untold(paymentID string) func() {
+	return func() { r.shop.pay(r.id, paymentID) }
+}
+
+// While Temporal is away payments are recorded and cannot be reported, and when
+// it is back the timer fires at once. Their orders used to end for want of them.
+func TestPaymentThatNobodyCouldReportConfirmsOrderAtTheEndOfTheWindow(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", r.untold("a"))
+	r.ends(order.Confirmed, "")
+	r.payment("a", order.PaymentApplied)
+	r.published(order.InventoryReserved, order.PaymentPending, order.Confirmed)
+}
+
+func TestReportOfAPaymentThatIsFoundMeanwhileIsNoSecondPayment(t *testing.T) {
+	t.Parallel()
+	for _, at := range []string{"Confirm", "Published CONFIRMED"} {
+		t.Run(at, func(t *testing.T) {
+			t.Parallel()
+			r := newRun(t, newShop(1))
+			r.at("Published PAYMENT_PENDING", r.untold("a"))
+			r.at(at, func() { r.pays("a")(); r.reports("a")() })
+			r.at("MovePayment", func() { t.Error("a refund was tried") })
+			r.ends(order.Confirmed, "")
+			r.payment("a", order.PaymentApplied)
+		})
+	}
+}
+
+func TestPaymentThatIsGivenBackBeforeItConfirmsLetsTheWindowEnd(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.untold("a"))
+	r.at("Confirm", s.locked(func() { s.payments["a"].State = order.PaymentRefunding }))
+	r.ends(order.Failed, order.PaymentTimeout)
+	r.payment("a", order.PaymentRefunded)
+}
+
+func TestSagaBegunAgainAfterTheWindowFindsThePayment(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRun(t, s)
+	if _, err := s.Reserve(t.Context(), r.id); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := s.RequestPayment(t.Context(), r.id, "a", "https://pay.example/a", r.Now().Add(-window)); err != nil {
+		t.Fatal(err)
+	}
+	s.pay(r.id, "a")
+	r.ends(order.Confirmed, "")
+}
+
+// A cancellation is the buyer's word, and the payment goes back.
+func TestPaymentThatNobodyCouldReportDoesNotOutweighACancellation(t *testing.T) {
+	t.Parallel()
+	r := newRun(t, newShop(1))
+	r.at("Published PAYMENT_PENDING", func() { r.untold("a")(); r.CancelWorkflow() })
+	r.ends(order.Cancelled, "")
+	r.payment("a", order.PaymentReceived) // whoever brought it finds the order final
+}
+
 func TestWindowIsWholeAfterAnOutage(t *testing.T) {
 	t.Parallel()
 	s := newShop(1)

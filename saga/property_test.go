@@ -24,7 +24,7 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 		} {
 			s.fail(method, rapid.IntRange(0, 3).Draw(rt, method+" faults"), errDown)
 		}
-		drawn := drawEvents(rt, r)
+		drawn := drawEvents(rt, s, r)
 		r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
 		if err := r.GetWorkflowError(); err != nil {
 			rt.Fatalf("workflow failed: %v", err)
@@ -32,7 +32,7 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 		checkOrder(rt, s, r)
 		checkCause(rt, s, r, drawn)
 		for _, id := range drawn.payments {
-			checkPayment(rt, s, r, id, drawn.late)
+			checkPayment(rt, s, r, id, drawn)
 		}
 	})
 }
@@ -40,18 +40,19 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 // events are what was drawn to happen to one order.
 type events struct {
 	payments []string
-	late     map[string]bool // of those that came, filled in then: whether the workflow had returned
+	late     map[string]bool // of those that came: whether the workflow had returned then, or, untold, the order was final
+	told     map[string]bool // of those that came: whether the workflow was told
 	declined bool            // the payment that the buyer is asked for
 	cancels  bool
 }
 
 // drawEvents has up to six things happen at random places, at once or later.
-func drawEvents(rt *rapid.T, r *run) (drawn *events) {
+func drawEvents(rt *rapid.T, s *shop, r *run) (drawn *events) {
 	places := []string{
 		"Order", "Reserve", "Initiate", "RequestPayment", "Published PAYMENT_PENDING", "Confirm", "Published CONFIRMED", "Finish",
 	}
 	delays := []time.Duration{0, 1100 * time.Millisecond, window - time.Minute, 2 * window}
-	drawn = &events{late: map[string]bool{}}
+	drawn = &events{late: map[string]bool{}, told: map[string]bool{}}
 	for range rapid.IntRange(0, 6).Draw(rt, "events") {
 		id := rapid.SampledFrom([]string{asked(r.id), "older", "newer"}).Draw(rt, "payment")
 		do := r.CancelWorkflow
@@ -61,12 +62,12 @@ func drawEvents(rt *rapid.T, r *run) (drawn *events) {
 			do = r.declinesPayment(id)
 		case 2, 3:
 			drawn.payments = append(drawn.payments, id)
-			pays := r.pays(id)
-			if rapid.Bool().Draw(rt, "by update") {
-				pays = r.reports(id)
-			}
+			report := rapid.SampledFrom([]string{"signal", "update", "nobody can"}).Draw(rt, "report")
+			pays := map[string]func(){"signal": r.pays(id), "update": r.reports(id), "nobody can": r.untold(id)}[report]
 			do = func() {
-				drawn.late[id] = r.IsWorkflowCompleted()
+				told := report != "nobody can"
+				drawn.late[id] = r.IsWorkflowCompleted() || !told && s.status(r.id).Final()
+				drawn.told[id] = drawn.told[id] || told
 				pays()
 			}
 		case 4:
@@ -116,10 +117,13 @@ func checkOrder(rt *rapid.T, s *shop, r *run) {
 }
 
 // checkPayment looks away from payments that came after the workflow had
-// returned: there the webhook finds it closed and starts the refund itself.
-func checkPayment(rt *rapid.T, s *shop, r *run, id string, late map[string]bool) {
+// returned, or of which nobody could tell it: there the webhook, or the upkeep,
+// finds the order final and starts the refund itself. At the end of the window
+// the workflow has looked for them.
+func checkPayment(rt *rapid.T, s *shop, r *run, id string, drawn *events) {
 	p, o := s.payments[id], s.orders[r.id]
-	if _, came := late[id]; !came {
+	late, came := drawn.late[id]
+	if !came {
 		return
 	}
 	switch p.State {
@@ -131,9 +135,8 @@ func checkPayment(rt *rapid.T, s *shop, r *run, id string, late map[string]bool)
 		if s.refunds[id] != 1 {
 			rt.Errorf("%s was refunded %d times", id, s.refunds[id])
 		}
-	case order.PaymentReceived:
 	default:
-		if !late[id] {
+		if !late && drawn.told[id] || o.FailureReason == order.PaymentTimeout && !late {
 			rt.Errorf("%s is kept as %s by an order %s", id, p.State, o.Status)
 		}
 	}

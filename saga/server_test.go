@@ -306,6 +306,20 @@ func TestServerTimesOutUnpaidOrder(t *testing.T) {
 	s.record(orderWorkflowID(id), "timeout")
 }
 
+func TestServerConfirmsAtTheEndOfTheWindowWhatNobodyCouldReport(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Second)
+	id := s.accept()
+	s.hooks["Published PAYMENT_PENDING"] = func() { s.pay(id, asked(id)) }
+	s.worker.Start()
+	s.start(id)
+	s.ends(id, order.Confirmed)
+	if state := s.paymentState(asked(id)); state != order.PaymentApplied {
+		t.Errorf("the payment is %s", state)
+	}
+	s.record(orderWorkflowID(id), "paid-unreported")
+}
+
 func TestServerFailsSoldOutOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(0), time.Hour)

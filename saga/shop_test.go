@@ -254,6 +254,13 @@ func (s *shop) Finish(_ context.Context, id uuid.UUID, to order.Status, reason o
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if reason == order.PaymentTimeout && s.orders[id].Status == order.PaymentPending {
+		for _, p := range s.payments {
+			if p.OrderID == id && p.State == order.PaymentReceived {
+				return order.Change{Paid: *p}, nil
+			}
+		}
+	}
 	return s.move(id, to, func(o *order.Order) error {
 		if to == order.Failed && !reason.Allows(o.Status) {
 			return order.Errorf(order.CodeConflict, "The order is %s.", o.Status) // as the store does

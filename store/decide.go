@@ -14,6 +14,11 @@ func (g *group) make(m move) (order.Change, error) {
 	if !o.allows(m) {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order is %s.", o.Status)
 	}
+	if m.reason == order.PaymentTimeout {
+		if p := g.paid(o); p != nil {
+			return order.Change{Paid: *p}, nil
+		}
+	}
 	if err := g.post(o, m); err != nil {
 		return order.Change{}, err
 	}

@@ -50,10 +50,14 @@ type entry struct {
 func lockGroup(ctx context.Context, tx pgx.Tx, moves []move) (*group, error) {
 	ids := make([]uuid.UUID, len(moves))
 	var paymentIDs []string
+	var timedOut []uuid.UUID
 	for i, m := range moves {
 		ids[i] = m.order
-		if m.to == order.Confirmed {
+		switch {
+		case m.to == order.Confirmed:
 			paymentIDs = append(paymentIDs, m.paymentID)
+		case m.reason == order.PaymentTimeout:
+			timedOut = append(timedOut, m.order)
 		}
 	}
 	g := &group{
@@ -65,7 +69,7 @@ func lockGroup(ctx context.Context, tx pgx.Tx, moves []move) (*group, error) {
 	g.lockOrders(&batch, ids)
 	g.readHistory(&batch, ids)
 	g.readUnits(&batch, ids)
-	g.lockPayments(&batch, paymentIDs)
+	g.lockPayments(&batch, paymentIDs, timedOut)
 	return g, tx.SendBatch(ctx, &batch).Close()
 }
 
@@ -134,10 +138,13 @@ func (g *group) readUnits(batch *pgx.Batch, ids []uuid.UUID) {
 	})
 }
 
-func (g *group) lockPayments(batch *pgx.Batch, ids []string) {
+// lockPayments takes the payments with these ids, and those that have come for
+// the orders whose time to pay is over.
+func (g *group) lockPayments(batch *pgx.Batch, ids []string, timedOut []uuid.UUID) {
 	batch.Queue(`
-		SELECT `+paymentColumns+` FROM payments WHERE payment_id = ANY ($1)
-		ORDER BY payment_id FOR NO KEY UPDATE`, ids).Query(func(rows pgx.Rows) error {
+		SELECT `+paymentColumns+` FROM payments
+		WHERE payment_id = ANY ($1) OR order_id = ANY ($2) AND state = 'RECEIVED'
+		ORDER BY payment_id FOR NO KEY UPDATE`, ids, timedOut).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, scanPayment)
 		for i := range found {
 			g.payments[found[i].ID] = &found[i]

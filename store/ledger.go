@@ -68,6 +68,17 @@ func (g *group) apply(o *entry, paymentID string) error {
 	return nil
 }
 
+// paid finds the first payment that has come for o and could buy it.
+func (g *group) paid(o *entry) (first *order.Payment) {
+	for _, p := range g.payments {
+		fits := p.OrderID == o.ID && p.State == order.PaymentReceived && p.Money == o.Total()
+		if fits && (first == nil || p.ReceivedAt.Before(first.ReceivedAt)) {
+			first = p
+		}
+	}
+	return first
+}
+
 func (g *group) release(o *entry) error {
 	if o.reservation == "" {
 		o.reservation = released

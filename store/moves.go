@@ -54,8 +54,9 @@ func (s *Store) Confirm(ctx context.Context, id uuid.UUID, paymentID string) (or
 
 // Finish takes an order to FAILED, for reason, or to CANCELLED and gives its
 // units back. Where nothing was reserved it leaves a tombstone, so that a
-// Reserve still under way cannot succeed later. Errors as for Reserve;
-// CodeConflict also when to or reason is not allowed.
+// Reserve still under way cannot succeed later. An order that has been paid does
+// not fail with PAYMENT_TIMEOUT: the Change then has the payment, and nothing was
+// done. Errors as for Reserve; CodeConflict also when to or reason is not allowed.
 func (s *Store) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (order.Change, error) {
 	if to != order.Failed && to != order.Cancelled {
 		return order.Change{}, order.Errorf(order.CodeConflict, "An order cannot be finished as %q.", to)

@@ -109,6 +109,91 @@ func TestThePurchaseLimitCountsReservedAndConfirmedUnits(t *testing.T) {
 	}
 }
 
+func TestAnOrderThatIsPaidDoesNotTimeOut(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	timeOut := func(id uuid.UUID) order.Change {
+		t.Helper()
+		change, err := s.Finish(t.Context(), id, order.Failed, order.PaymentTimeout)
+		must(t, err)
+		return change
+	}
+	id, other := s.at(t, p.ID, order.PaymentPending), s.at(t, p.ID, order.PaymentPending)
+	s.pay(t, id, "first")
+	s.pay(t, id, "second")
+	before, ledger := s.count(t, `SELECT seq FROM orders WHERE order_id = $1`, id), s.ledger(t, p.ID)
+	if change := timeOut(id); change.Paid.ID != "first" || change.Paid.Money != costs || change.Event.Seq != 0 {
+		t.Errorf("%+v", change)
+	}
+	if now := s.count(t, `SELECT seq FROM orders WHERE order_id = $1`, id); now != before || s.ledger(t, p.ID) != ledger {
+		t.Errorf("it was moved: seq %d, %+v", now, s.ledger(t, p.ID))
+	}
+	if change := timeOut(other); change.Event.Status != order.Failed || change.Paid.ID != "" {
+		t.Errorf("the order that nobody paid: %+v", change)
+	}
+	_, err := s.Confirm(t.Context(), id, "first")
+	must(t, err)
+	_, err = s.Finish(t.Context(), id, order.Failed, order.PaymentTimeout)
+	wantCode(t, err, order.CodeConflict)
+}
+
+func TestMoneyThatDoesNotBuyTheOrderLetsItTimeOut(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	for name, pay := range map[string]func(id uuid.UUID){
+		"refunding": func(id uuid.UUID) {
+			s.pay(t, id, "r")
+			_, err := s.MovePayment(t.Context(), "r", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
+			must(t, err)
+		},
+		"another amount": func(id uuid.UUID) {
+			_, err := s.RecordPayment(t.Context(), order.Payment{ID: "a", OrderID: id, Money: odd, State: order.PaymentReceived})
+			must(t, err)
+		},
+		"another order's": func(uuid.UUID) { s.pay(t, s.at(t, p.ID, order.PaymentPending), "o") },
+	} {
+		id := s.at(t, p.ID, order.PaymentPending)
+		pay(id)
+		change, err := s.Finish(t.Context(), id, order.Failed, order.PaymentTimeout)
+		if err != nil || change.Event.Status != order.Failed {
+			t.Errorf("%s: %+v, %v", name, change, err)
+		}
+	}
+}
+
+// The end of the window meets the payment's confirmation and its refund: the
+// order is bought or the money goes back, and never both.
+func TestOfTimeoutConfirmationAndRefundOneEndComesOut(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	for n := range 20 {
+		id, payment := s.at(t, p.ID, order.PaymentPending), fmt.Sprint("pay-", n)
+		s.pay(t, id, payment)
+		var wg sync.WaitGroup
+		wg.Go(func() {
+			for {
+				change, err := s.Finish(t.Context(), id, order.Failed, order.PaymentTimeout)
+				if err != nil || change.Paid.ID == "" {
+					return
+				}
+				_, _ = s.Confirm(t.Context(), id, change.Paid.ID)
+			}
+		})
+		wg.Go(func() {
+			_, _ = s.MovePayment(t.Context(), payment, []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
+		})
+		wg.Wait()
+		o, err := s.Order(t.Context(), id)
+		must(t, err)
+		paid, err := s.Payment(t.Context(), payment)
+		must(t, err)
+		bought := o.Status == order.Confirmed && paid.State == order.PaymentApplied
+		if !bought && (o.FailureReason != order.PaymentTimeout || paid.State != order.PaymentRefunding) {
+			t.Errorf("the order is %s, the payment %s", o.Status, paid.State)
+		}
+	}
+}
+
 func TestReleasedUnitsAreAvailableAgain(t *testing.T) {
 	s := newShop(t)
 	p := s.put(t, 1, 1)

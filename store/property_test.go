@@ -39,7 +39,8 @@ func TestAnyMovesKeepTheBooks(t *testing.T) {
 }
 
 var moveKinds = []string{
-	"reserve", "reserve", "request", "request", "confirm", "confirm", "give away", "pay wrong", "decline", "fail", "time out", "cancel", "restock",
+	"reserve", "reserve", "request", "request", "confirm", "confirm", "give away", "pay", "pay wrong", "decline", "fail", "time out", "cancel",
+	"restock",
 }
 
 func (s *shop) try(t *rapid.T, id uuid.UUID, kind string) {
@@ -55,6 +56,8 @@ func (s *shop) try(t *rapid.T, id uuid.UUID, kind string) {
 		_, err = s.Confirm(ctx, id, "pay-"+id.String())
 	case "give away":
 		_, err = s.Confirm(ctx, id, "")
+	case "pay":
+		s.pay(t, id, "pay-"+id.String())
 	case "pay wrong":
 		_, err = s.RecordPayment(ctx, order.Payment{ID: "pay-" + id.String(), OrderID: id, Money: odd, State: order.PaymentMismatch})
 	case "decline":

@@ -3,6 +3,7 @@ package e2e
 import (
 	"context"
 	"net"
+	"net/http"
 	"os"
 	"strings"
 	"sync/atomic"
@@ -15,6 +16,8 @@ import (
 	"go.temporal.io/api/workflowservice/v1"
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
+
+	"order-service/order"
 )
 
 func TestSaleGoesOnWhileTemporalIsDown(t *testing.T) {
@@ -42,6 +45,29 @@ func TestSaleGoesOnWhileTemporalRefusesToStartWorkflows(t *testing.T) {
 			t.Error("no start was refused")
 		}
 	})
+}
+
+// Temporal is away when the buyer pays, and comes back when the window is over
+// and the timer has fired.
+func TestOrderPaidInTimeWhileTemporalIsAwayIsConfirmed(t *testing.T) {
+	t.Parallel()
+	temporal := newLine(t, os.Getenv("TEMPORAL_ADDRESS"))
+	s := newShop(t, "TEMPORAL_ADDRESS", temporal.Address, "PAYMENT_TIMEOUT", "10s")
+	s.start("all")
+	b, productID := s.anyone(), s.product(2)
+	o, unpaid := b.await(b.buy(productID, 1), order.PaymentPending), b.buy(productID, 1)
+	b.await(unpaid, order.PaymentPending)
+	temporal.Tear()
+	s.paid(o).refused(http.StatusServiceUnavailable, order.CodeUnavailable)
+	s.wait("both windows end", patience, func() (over bool) {
+		s.ask(`SELECT bool_and(expires_at < now()) FROM orders`, &over)
+		return over
+	})
+	temporal.Mend()
+	b.await(o.OrderID, order.Confirmed)
+	b.await(unpaid, order.Failed)
+	s.expectLedger(productID, ledger{Available: 1, Confirmed: 1})
+	s.expectMoney(2, 0)
 }
 
 // busyTemporal stands before a Temporal server and, while busy, refuses three
