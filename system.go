@@ -13,8 +13,7 @@ import (
 const (
 	readTimeout = 700 * time.Millisecond // of one reading; less than the board's patience, or it would count as the board's own failure
 	readEvery   = 500 * time.Millisecond // at most, however many ask
-	readRarely  = 10 * time.Second       // at least, when somebody asks
-	readAgain   = 2 * time.Second        // after one that failed
+	readAgain   = 2 * time.Second        // the same after one that failed
 	readShare   = 20                     // a reading may take one in so many seconds
 )
 
@@ -49,12 +48,12 @@ func (s *system) lead(ctx context.Context, run func(context.Context) error) erro
 
 // newReading keeps what read returns, so that any number of those who watch cost
 // no more than one. The longer a reading takes the rarer it is: a database that
-// is busy with orders has better things to do.
+// is busy with orders has better things to do. One that failed has cost as much.
 func newReading[T any](read func(context.Context) (T, error)) *fresh.Value[T] {
 	return fresh.New(readTimeout, func(took time.Duration, err error) time.Duration {
 		if err != nil {
-			return readAgain
+			return max(took*readShare, readAgain)
 		}
-		return min(max(took*readShare, readEvery), readRarely)
+		return max(took*readShare, readEvery)
 	}, read)
 }

@@ -54,9 +54,30 @@ func TestReadingGivesUpAndIsTriedAgain(t *testing.T) {
 			t.Errorf("%v after %v", err, time.Since(begun))
 		}
 		away = false
-		time.Sleep(readRarely)
+		time.Sleep(readTimeout * readShare)
 		if n, err := r.Get(t.Context()); n != 7 || err != nil {
 			t.Errorf("got %d, %v", n, err)
+		}
+	})
+}
+
+// The larger the sale the more a reading costs, until it fails: that one used to
+// be repeated every two seconds by every process.
+func TestReadingsThatFailTakeNoLargerShare(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var reads int
+		r := newReading(func(ctx context.Context) (int, error) {
+			reads++
+			<-ctx.Done()
+			return 0, context.Cause(ctx)
+		})
+		begun := time.Now()
+		for time.Since(begun) < time.Minute {
+			_, _ = r.Get(t.Context())
+			time.Sleep(100 * time.Millisecond)
+		}
+		if share := time.Minute / (time.Duration(reads) * readTimeout); share < readShare-4 { // the first is free
+			t.Errorf("%d readings of %v in a minute", reads, readTimeout)
 		}
 	})
 }

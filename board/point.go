@@ -19,7 +19,7 @@ type point struct {
 
 type orders struct {
 	PerSecond       *float64               `json:"perSecond"` // of the whole system
-	ByStatus        map[order.Status]int64 `json:"byStatus"`  // placed within the last hour
+	ByStatus        map[order.Status]int64 `json:"byStatus"`  // placed within the last hour, of the newest 250,000
 	OldestPendingMS *int64                 `json:"oldestPendingMs"`
 }
 

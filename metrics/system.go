@@ -31,7 +31,7 @@ func (m *Metrics) WatchSystem(from System) {
 		System:    from,
 		leader:    systemDesc("upkeep_leader", "1 in the process that keeps the gate equal to the ledger, and exports the figures of the system."),
 		readable:  systemDesc("system_readable", "1 when the figures of the system could be read.", "backend"),
-		orders:    systemDesc("orders", "Orders placed within the last hour, by what they are now.", "status"),
+		orders:    systemDesc("orders", "Orders placed within the last hour, at most the newest 250000, by what they are now.", "status"),
 		pending:   systemDesc("oldest_pending_seconds", "Age of the oldest PENDING order; 0 without one."),
 		outbox:    systemDesc("outbox_rows", "Commits of orders that are not published yet."),
 		outboxAge: systemDesc("outbox_oldest_seconds", "Age of the oldest commit of orders that is not published yet; 0 without one."),

@@ -6,7 +6,7 @@ import "time"
 // operator watches during a sale.
 type Overview struct {
 	At              time.Time
-	ByStatus        map[Status]int64 // orders placed within the last hour; every status is named
+	ByStatus        map[Status]int64 // orders placed within the last hour, of very many the newest; every status is named
 	PlacedPerSecond float64          // over the last few seconds
 	OldestPending   time.Duration    // age of the oldest PENDING order; 0: there is none
 

@@ -15,14 +15,15 @@ import (
 
 const (
 	overviewSpan     = time.Hour       // of the orders that are counted by status
+	overviewOrders   = 250_000         // of them at most, the newest
 	overviewRecent   = 5 * time.Second // of those that make the rate
 	overviewProducts = 50
 )
 
 // Overview reads what an operator watches. It costs one round trip and reads by
-// indexes only: the last hour of orders by their ids, which begin with their
-// time, and the open orders, the outbox and the unsettled payments, which are
-// few. A sale's million finished orders are not looked at.
+// indexes only: the newest orders of the last hour by their ids, which begin with
+// their time, and the open orders, the outbox and the unsettled payments, which
+// are few. A sale's million finished orders are not looked at.
 func (s *Store) Overview(ctx context.Context) (order.Overview, error) {
 	v := overview{Overview: order.Overview{
 		At: time.Now().UTC(), ByStatus: map[order.Status]int64{}, Payments: map[order.PaymentState]int64{},
@@ -41,15 +42,16 @@ func (s *Store) Overview(ctx context.Context) (order.Overview, error) {
 type overview struct{ order.Overview }
 
 const ordersByStatus = `
-	SELECT status, count(*), count(*) FILTER (WHERE order_id >= $2) FROM orders
-	WHERE order_id >= $1 GROUP BY status`
+	SELECT status, count(*), count(*) FILTER (WHERE order_id >= $2) FROM (
+		SELECT order_id, status FROM orders WHERE order_id >= $1 ORDER BY order_id DESC LIMIT $3
+	) newest GROUP BY status`
 
 func (v *overview) countOrders(batch *pgx.Batch) {
 	for _, status := range order.Statuses() {
 		v.ByStatus[status] = 0
 	}
 	since, recent := firstID(v.At.Add(-overviewSpan)), firstID(v.At.Add(-overviewRecent))
-	batch.Queue(ordersByStatus, since, recent).Query(func(rows pgx.Rows) error {
+	batch.Queue(ordersByStatus, since, recent, overviewOrders).Query(func(rows pgx.Rows) error {
 		var (
 			status        order.Status
 			count, recent int64

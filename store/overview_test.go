@@ -77,6 +77,29 @@ func TestOverviewCountsTheOrdersOfTheLastHour(t *testing.T) {
 	}
 }
 
+// A sale of millions is told by its newest orders: to count them all takes longer
+// than anybody waits for it.
+func TestOverviewCountsTheNewestOrdersOnly(t *testing.T) {
+	s := newShop(t)
+	first, now := placedAt(time.Now().Add(-time.Minute)), placedAt(time.Now().Add(time.Minute))
+	for n, id := range []uuid.UUID{first, now} {
+		s.exec(t, `
+			INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, status, seq, created_at, updated_at)
+			VALUES ($1, 'u', 'p', 1, 1, 1, 'EUR', $2, 4, now(), now())`, id, []string{"CANCELLED", "CONFIRMED"}[n])
+	}
+	for limit, want := range map[int]int{1: 1, 2: 2} {
+		rows, err := s.db.Query(t.Context(), store.OrdersByStatus, first, now, limit)
+		must(t, err)
+		found, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (status string, err error) {
+			return status, row.Scan(&status, nil, nil)
+		})
+		must(t, err)
+		if len(found) != want || !slices.Contains(found, "CONFIRMED") {
+			t.Errorf("of the newest %d: %q", limit, found)
+		}
+	}
+}
+
 func TestOverviewShowsWhatIsStuck(t *testing.T) {
 	s := newShop(t)
 	p := s.put(t, 100, 0)
@@ -141,9 +164,11 @@ func TestOverviewReadsNoFinishedOrders(t *testing.T) {
 	s.exec(t, `ANALYZE orders, payments`)
 	now := placedAt(time.Now())
 	for name, rows := range map[string]func() (pgx.Rows, error){
-		"by status": func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OrdersByStatus, now, now) },
-		"open":      func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OpenOrders) },
-		"payments":  func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.Unsettled) },
+		"by status": func() (pgx.Rows, error) {
+			return s.db.Query(t.Context(), "EXPLAIN "+store.OrdersByStatus, now, now, 100)
+		},
+		"open":     func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.OpenOrders) },
+		"payments": func() (pgx.Rows, error) { return s.db.Query(t.Context(), "EXPLAIN "+store.Unsettled) },
 	} {
 		explained, err := rows()
 		must(t, err)
