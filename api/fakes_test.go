@@ -143,7 +143,7 @@ func (s *shop) untouched() bool {
 
 /* the gate */
 
-func (s *shop) SoldOut(order.HoldRequest) error { return nil }
+func (s *shop) Refusal(order.HoldRequest) error { return nil }
 
 func (s *shop) Hold(_ context.Context, requests []order.HoldRequest) []batch.Result[order.Held] {
 	s.mu.Lock()

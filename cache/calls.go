@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"net"
+	"sync"
 
 	"github.com/redis/go-redis/v9"
 
@@ -88,7 +89,26 @@ func load(ctx context.Context, client redis.UniversalClient, calls []*call) {
 	}
 }
 
+// evaluate sends calls once. To a Cluster it sends each product's by themselves:
+// go-redis gives all of a pipeline the error that one of its nodes makes it give
+// up with, also those that were answered.
 func evaluate(ctx context.Context, client redis.UniversalClient, calls []*call) {
+	if _, cluster := client.(*redis.ClusterClient); !cluster {
+		pipeline(ctx, client, calls)
+		return
+	}
+	products := map[string][]*call{}
+	for _, c := range calls {
+		products[c.keys[0]] = append(products[c.keys[0]], c)
+	}
+	var sent sync.WaitGroup
+	for _, calls := range products {
+		sent.Go(func() { pipeline(ctx, client, calls) })
+	}
+	sent.Wait()
+}
+
+func pipeline(ctx context.Context, client redis.UniversalClient, calls []*call) {
 	if len(calls) == 0 {
 		return
 	}

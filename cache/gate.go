@@ -48,6 +48,7 @@ type Gate struct {
 	caller  *batch.Batcher[*call, any] // settles and drops
 	drops   *dropper
 	soldOut *soldOut
+	silent  *silent // nil unless Redis is a Cluster
 	scripts scripts
 	close   func() error
 }
@@ -70,6 +71,9 @@ func Open(c Config) (*Gate, error) {
 	g := &Gate{
 		prefix: c.Prefix, timeout: timeout, fast: fast, patient: patient,
 		batched: c.Batch, soldOut: newSoldOut(), scripts: newScripts(),
+	}
+	if _, cluster := fast.(*redis.ClusterClient); cluster {
+		g.silent = newSilent()
 	}
 	if g.batched == nil {
 		g.batched = func(int, time.Duration) {}
@@ -196,10 +200,12 @@ func (l redisLog) Printf(_ context.Context, format string, v ...any) {
 	l.log.Warn().Msgf("redis: "+format, v...)
 }
 
+const unreachable = "The shop is not reachable right now. Please try again."
+
 // unavailable says that Redis did not answer, unless err says more.
 func unavailable(err error) error {
 	if order.CodeOf(err) != order.CodeInternal {
 		return err
 	}
-	return order.Wrap(err, order.CodeUnavailable, "The shop is not reachable right now. Please try again.")
+	return order.Wrap(err, order.CodeUnavailable, unreachable)
 }

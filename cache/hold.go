@@ -20,11 +20,15 @@ const keyLife = 3600
 // at once than about four times as many.
 const MaxHolds = 1024
 
-// SoldOut refuses r from memory, with CodeSoldOut, where the product had no
-// free unit a moment ago. Keyed requests it lets pass: they may be retries of
-// accepted orders.
-func (g *Gate) SoldOut(r order.HoldRequest) error {
-	if r.Key == "" && g.soldOut.has(r.ProductID) {
+// Refusal refuses r from memory: with CodeSoldOut where the product had no free
+// unit a moment ago, but for keyed requests, which may be retries of accepted
+// orders; with CodeUnavailable where the product's master in a cluster gave no
+// answer a moment ago.
+func (g *Gate) Refusal(r order.HoldRequest) error {
+	switch {
+	case g.silent.refuses(r.ProductID):
+		return order.Errorf(order.CodeUnavailable, unreachable)
+	case r.Key == "" && g.soldOut.has(r.ProductID):
 		return refusal(order.CodeSoldOut)
 	}
 	return nil
@@ -111,9 +115,11 @@ func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Re
 		err = fmt.Errorf("gate: hold of %d replied %d fields", len(of.places), len(fields))
 	}
 	if err != nil {
+		g.silent.note(of.productID)
 		g.unanswered(of, err, requests, results)
 		return
 	}
+	g.silent.forget(of.productID)
 	price, err := money(fields[0], fields[1])
 	for i, place := range of.places {
 		held, refused := held(fields[header+i], requests[place].OrderID, price)

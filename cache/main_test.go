@@ -123,7 +123,7 @@ func keyed(r order.HoldRequest, key string) order.HoldRequest {
 
 // holdOne holds for one request, as the intake does for many.
 func (g *Gate) holdOne(ctx context.Context, r order.HoldRequest) (order.Held, error) {
-	if err := g.SoldOut(r); err != nil {
+	if err := g.Refusal(r); err != nil {
 		return order.Held{}, err
 	}
 	result := g.Hold(ctx, []order.HoldRequest{r})[0]

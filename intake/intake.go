@@ -18,8 +18,9 @@ import (
 
 // Gate admits orders before they are written.
 type Gate interface {
-	// SoldOut refuses from memory what the gate knows to be sold out.
-	SoldOut(order.HoldRequest) error
+	// Refusal refuses from memory what the gate knows to be sold out, with
+	// CodeSoldOut, or not to be answered, with CodeUnavailable.
+	Refusal(order.HoldRequest) error
 	// Hold answers each request, in their order. Codes: CodeSoldOut,
 	// CodePriceChanged, CodePurchaseLimit, CodePriceUnavailable, CodeSaleClosed,
 	// CodeUnavailable.
@@ -113,7 +114,7 @@ func (i *Intake) Refusal() error { return i.waves.Refusal() }
 func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, error) {
 	hold := order.HoldRequest{Request: req}
 	hold.Traceparent = tracing.Traceparent(ctx)
-	if err := i.gate.SoldOut(hold); err != nil {
+	if err := i.gate.Refusal(hold); err != nil {
 		return uuid.UUID{}, err
 	}
 	var err error

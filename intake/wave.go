@@ -35,7 +35,14 @@ type waves struct {
 	store  Orders
 	meter  Meter
 	tracer *tracing.Tracer
-	mute   atomic.Pointer[time.Time] // when a wave was last left without an answer by the gate; nil after one that got it
+	mute   atomic.Pointer[silence] // of the wave that the gate spoke about last; nil where it answered all of it
+}
+
+// silence is when the gate was last waited for in vain, and about which products:
+// those of another master of a cluster may be answered all the while.
+type silence struct {
+	since    time.Time
+	products map[string]bool
 }
 
 // run takes one wave through the gate and the commit.
@@ -56,17 +63,17 @@ func (w *waves) run(ctx context.Context, calls []*call) {
 	w.commit(ctx, admitted, holds, intents)
 }
 
-// timely answers what has waited too long behind a wave that the gate did not
-// answer. Those that came later are asked about, however long that was ago: one
-// of them finds out that the gate is back.
+// timely answers what has waited too long behind a wave in which the gate said
+// nothing about its product. Those that came later are asked about, however long
+// that was ago: one of them finds out that the gate is back.
 func (w *waves) timely(calls []*call) []*call {
-	muteSince := w.mute.Load()
-	if muteSince == nil {
+	mute := w.mute.Load()
+	if mute == nil {
 		return calls
 	}
 	kept := calls[:0]
 	for _, c := range calls {
-		if c.Since().Before(*muteSince) && time.Since(c.Since()) > staleAfter {
+		if mute.products[c.Req.ProductID] && c.Since().Before(mute.since) && time.Since(c.Since()) > staleAfter {
 			c.Fail(order.Errorf(order.CodeUnavailable, "The shop is not reachable right now. Please try again."))
 		} else {
 			kept = append(kept, c)
@@ -83,12 +90,14 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []
 	results := w.gate.Hold(ctx, batch.Reqs(calls))
 	span.End()
 	now := time.Now()
-	admitted, holds, intents, mute := calls[:0], results[:0], make([]order.Intent, 0, len(calls)), true
+	admitted, holds, intents, mute := calls[:0], results[:0], make([]order.Intent, 0, len(calls)), map[string]bool(nil)
 	for i, c := range calls {
 		held, err := results[i].Value, results[i].Err
 		code := order.CodeOf(err)
 		w.meter.Held(code, held.Seen, now.Sub(begun))
-		mute = mute && code == order.CodeUnavailable
+		if code == order.CodeUnavailable {
+			mute = with(mute, c.Req.ProductID)
+		}
 		if err != nil || held.Seen {
 			c.Answer(placed{hold: held}, err)
 			continue
@@ -100,12 +109,21 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []
 		}
 		admitted, holds, intents = append(admitted, c), append(holds, results[i]), append(intents, intent)
 	}
-	if mute {
-		w.mute.Store(&now)
+	if mute != nil {
+		w.mute.Store(&silence{since: now, products: mute})
 	} else {
 		w.mute.Store(nil)
 	}
 	return admitted, holds, intents
+}
+
+// with adds a product to a set, which is nil as long as it is empty.
+func with(set map[string]bool, productID string) map[string]bool {
+	if set == nil {
+		set = map[string]bool{}
+	}
+	set[productID] = true
+	return set
 }
 
 // intent is a held order at the price of its hold. An amount that overflows is

@@ -36,7 +36,7 @@ func (b *backend) note(format string, args ...any) {
 	b.told = append(b.told, fmt.Sprintf(format, args...))
 }
 
-func (b *backend) SoldOut(order.HoldRequest) error { return nil }
+func (b *backend) Refusal(order.HoldRequest) error { return nil }
 
 func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result[order.Held] {
 	time.Sleep(b.silence)
@@ -177,9 +177,8 @@ func TestBehindASilentGateNobodyWaitsForTwoWaves(t *testing.T) {
 // any more, and the gate never be found to answer again.
 func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
 	b := &backend{}
-	silent := time.Now()
 	w := &waves{gate: b, store: b, meter: b}
-	w.mute.Store(&silent)
+	w.mute.Store(&silence{since: time.Now(), products: map[string]bool{"": true}})
 	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) {
 		time.Sleep(2 * staleAfter)
 		w.run(ctx, calls)
