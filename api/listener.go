@@ -14,6 +14,10 @@ import (
 // nothing left to accept a connection with.
 const acceptPause = 50 * time.Millisecond
 
+// unackedTimeout is how long a client may leave unacknowledged what it was sent:
+// longer than a network takes to change, shorter than its streams are missed.
+const unackedTimeout = 30 * time.Second
+
 // listener accepts connections that framing guards, and goes on after a
 // shortage, where fasthttp would stop and end the process with it.
 type listener struct {

@@ -147,7 +147,8 @@ func (s *Server) configure() (err error) {
 // Listen binds addr, so that an address in use is an error of the start. Port
 // 0 picks a free one; Addr tells which.
 func (s *Server) Listen(addr string) error {
-	tcp, err := net.Listen("tcp", addr)
+	l := net.ListenConfig{Control: limitUnacked}
+	tcp, err := l.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
 	}
