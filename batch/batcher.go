@@ -181,11 +181,11 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 	// Callers that are about to ask get to run, and join this batch.
 	runtime.Gosched()
 	runtime.Gosched()
-	calls, begun, patience := b.take(server, first)
+	calls, begun, most, patience := b.take(server, first)
 	if calls == nil {
 		return false
 	}
-	if calls = b.claim(calls, begun, patience); len(calls) > 0 {
+	if calls = b.claim(calls, begun, most, patience); len(calls) > 0 {
 		ctx, cancel := context.WithTimeout(b.ctx, b.cfg.Deadline)
 		b.flush(ctx, calls)
 		cancel()
@@ -197,7 +197,8 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 // take takes what waits, up to one batch, or rests the server where that is not
 // worth it. The last busy server always goes on, so that nothing is left
 // waiting, and so does one beside a slow one, which might be the last for long.
-func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res], now time.Time, patience time.Duration) {
+// It also returns how many of them may be run, and how long they may have waited.
+func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res], now time.Time, most int, patience time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	if first {
@@ -207,18 +208,22 @@ func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res
 	defer b.watchOver(now)
 	if len(b.queue) == 0 || b.busy > 1 && !first && !b.closed && !b.worth() && !b.pace.slow(now) {
 		b.busy--
-		return nil, time.Time{}, 0
+		return nil, time.Time{}, 0, 0
 	}
-	n := min(len(b.queue), b.cfg.MaxBatch)
+	n, most := min(len(b.queue), b.cfg.MaxBatch), b.cfg.MaxBatch
+	if b.pace.doubtful() {
+		n, most = len(b.queue), 1
+	}
 	calls = slices.Clone(b.queue[:n])
 	b.queue = slices.Delete(b.queue, 0, n)
-	b.pace.took(server, n, now)
-	return calls, now, b.pace.patience()
+	b.pace.took(server, min(n, most), now)
+	return calls, now, most, b.pace.patience()
 }
 
 // claim keeps the calls that were not withdrawn. One that has waited past its
-// patience, behind something stuck, is answered instead of begun.
-func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time, patience time.Duration) []*Call[Req, Res] {
+// patience, behind something stuck, is answered instead of begun, and so are
+// those beyond the most that may be run.
+func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time, most int, patience time.Duration) []*Call[Req, Res] {
 	kept := calls[:0]
 	for _, c := range calls {
 		waited := now.Sub(c.since)
@@ -226,6 +231,8 @@ func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time, patien
 		case !c.state.CompareAndSwap(waiting, taken):
 		case waited > patience:
 			c.Fail(order.Wrap(ErrWithdrawn, order.CodeUnavailable, "The service is not available. Please try again."))
+		case len(kept) == most:
+			c.Fail(overloaded())
 		default:
 			if b.cfg.Waited != nil {
 				b.cfg.Waited(waited)

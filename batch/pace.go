@@ -105,11 +105,16 @@ func (p *pace) stuck(now time.Time) bool {
 // limit is the age at which a batch is stuck.
 func (p *pace) limit() time.Duration { return max(stuckAfter, 4*p.batch, p.budget) }
 
+// doubtful reports whether the next batch is to find out if the trouble of the
+// one before is over. One call is enough for that: all that were cut off together
+// come again together, and would wait together for one deadline after the other.
+func (p *pace) doubtful() bool { return p.cut && p.budget > 0 }
+
 // patience is how long a call may have waited to be taken now. Those that came
 // behind a batch that was cut off, before it counted as stuck, have waited for
 // one deadline and must not wait for another.
 func (p *pace) patience() time.Duration {
-	if p.cut && p.budget > 0 {
+	if p.doubtful() {
 		return p.limit()
 	}
 	return p.deadline

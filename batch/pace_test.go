@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -139,6 +140,28 @@ func TestWhileSilenceLastsOneFindsOutAndTheOthersAreRefusedAtOnce(t *testing.T) 
 		e.takes = time.Millisecond
 		if accepted, refused, _ := press(t, b, 1, 100); accepted < 95 {
 			t.Errorf("after it %d were accepted and %d refused", accepted, refused)
+		}
+		stop(t, b)
+	})
+}
+
+// Those who were cut off together come back together.
+func TestOfACrowdThatWasCutOffOneFindsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := crowd(time.Hour, 1)
+		go func() { _, _ = b.Do(t.Context(), 1) }()
+		time.Sleep(5*time.Second + time.Millisecond)
+		var refused atomic.Int32
+		for range 40 {
+			go func() {
+				if _, err := b.Do(t.Context(), 1); order.CodeOf(err) == order.CodeOverloaded {
+					refused.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := refused.Load(); n != 39 {
+			t.Errorf("%d of 40 were refused at once", n)
 		}
 		stop(t, b)
 	})
