@@ -23,9 +23,8 @@ func (s *Store) GateSnapshot(ctx context.Context, productID string, yield func(o
 		refused = yield(chunk)
 		return refused
 	}
-	ctx = within(ctx, snapshotTimeout)
 	err := s.transact(ctx, snapshot, func(tx pgx.Tx) error {
-		return gateChunks(ctx, tx, productID, give)
+		return gateChunks(within(ctx, snapshotTimeout), tx, productID, give)
 	})
 	if refused != nil {
 		return refused
