@@ -105,10 +105,10 @@ func (g *Gate) addHold(c *call, r *order.HoldRequest) {
 	c.args = append(c.args, r.OrderID.String(), r.UserID, r.Quantity, price, key)
 }
 
-// answer reads hold.lua's reply: the price, the currency and the free units,
-// then an answer for each hold.
+// answer reads hold.lua's reply: the price, the currency, the free units and the
+// time, then an answer for each hold.
 func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Result[order.Held]) {
-	const header = 3
+	const header = 4
 	fields, _ := of.call.reply.([]any)
 	err := of.call.err
 	if err == nil && len(fields) != header+len(of.places) {
@@ -121,8 +121,9 @@ func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Re
 	}
 	g.silent.forget(of.productID)
 	price, err := money(fields[0], fields[1])
+	now, _ := fields[3].(int64)
 	for i, place := range of.places {
-		held, refused := held(fields[header+i], requests[place].OrderID, price)
+		held, refused := held(fields[header+i], requests[place].OrderID, price, now)
 		if refused == nil && !held.Seen && err != nil {
 			refused = fmt.Errorf("gate: price of %s: %w", of.productID, err)
 		}
@@ -153,10 +154,13 @@ func money(amount, currency any) (order.Money, error) {
 	return order.Money{Amount: n, Currency: unit}, err
 }
 
-// held reads one answer.
-func held(answer any, id uuid.UUID, price order.Money) (order.Held, error) {
+// held reads one answer, given at now.
+func held(answer any, id uuid.UUID, price order.Money, now int64) (order.Held, error) {
 	switch answer := answer.(type) {
 	case int64:
+		if answer == 1 {
+			answer = now
+		}
 		return order.Held{OrderID: id, UnitPrice: price, TakenAt: answer}, nil
 	case string:
 		return order.Held{}, refusal(order.Code(answer))

@@ -5,9 +5,10 @@
 -- ARGV: the keys' life in seconds; then of each hold: order id, user, units,
 --       unit price or '', and without a key '', else '1' for a retry under a
 --       known id or '0', followed by the body's hash
--- Returns {price, currency, free units, answers...}. An answer is, for held, the
--- time at which the units were taken, or 0 where they were held already; the
--- code of a refusal; or {first id and hash} of a key that was seen.
+-- Returns {price, currency, free units, the time, answers...}. An answer is, for
+-- held, 1 where the units were taken now, 0 where they were held already, or
+-- the time that counts as that of their taking; the code of a refusal; or
+-- {first id and hash} of a key that was seen.
 local call, args, width, life = redis.call, ARGV, 5, ARGV[1]
 local p = call('HMGET', product, 'version', 'price', 'currency', 'available', 'held', 'startsAt', 'endsAt', 'limit')
 local there, price, left, limit = p[1], p[2], tonumber(p[4] or 0) - tonumber(p[5] or 0), tonumber(p[8] or 0)
@@ -74,7 +75,7 @@ local function unavailable(user, wanted)
   if left < wanted then return 'sold-out' end
 end
 
-local reply, nextKey, n = {price or '', p[3] or '', 0}, 6, 3
+local reply, nextKey, n = {price or '', p[3] or '', 0, at}, 6, 4
 for i = 2, #args, width do
   local id, user, units, unitPrice, key = args[i], args[i + 1], args[i + 2], args[i + 3], args[i + 4]
   local wanted, keyed, name, answer = tonumber(units), key ~= '', nil, nil
@@ -89,7 +90,7 @@ for i = 2, #args, width do
     answer = answer or unavailable(user, wanted)
     if not answer then
       admit(id, user, units, wanted, taken)
-      answer = tonumber(taken)
+      answer = taken == score and 1 or tonumber(taken)
     end
     if keyed and type(answer) == 'number' then call('SET', name, id .. string.sub(key, 2), 'EX', life) end
   end
