@@ -19,6 +19,26 @@ const (
 	maxSnapshot  = 100 // orders
 )
 
+// openAtOnce is how many streams are begun at a time: enough to share statements,
+// few enough that a request beside them waits for no more than these.
+const openAtOnce = 64
+
+// inTurn has streams begin a few at a time. Once connected they cost next to
+// nothing, but after a restart all come back at once, and twenty thousand of them
+// would be in front of every order for as long as that takes. CodeOverloaded: not
+// within the request's time.
+func (s *Server) inTurn(begin fiber.Handler) fiber.Handler {
+	return func(c *fiber.Ctx) error {
+		ctx, cancel := s.context()
+		defer cancel()
+		if err := s.openings.Acquire(ctx, 1); err != nil {
+			return order.Wrap(err, order.CodeOverloaded, "Too many streams are being opened. Please try again in a moment.")
+		}
+		defer s.openings.Release(1)
+		return begin(c)
+	}
+}
+
 // orderEvents answers GET /orders/:id/events: one order's progress as
 // server-sent events (WHATWG HTML, section 9.2), each with its seq as the id.
 //
@@ -67,7 +87,9 @@ func (s *Server) resume(ctx context.Context, o order.Order, last string) (openin
 		return opening, true, nil
 	}
 	opening.After = seq
-	opening.Events, err = s.deps.Orders.History(ctx, o.ID, seq)
+	if seq < o.Seq { // else it has missed nothing, as nearly all that come back after a restart
+		opening.Events, err = s.deps.Orders.History(ctx, o.ID, seq)
+	}
 	return opening, false, err
 }
 

@@ -2,7 +2,10 @@ package api
 
 import (
 	"strings"
+	"sync"
+	"sync/atomic"
 	"testing"
+	"time"
 
 	"order-service/order"
 )
@@ -103,4 +106,41 @@ func TestUserStreamOpensWithASnapshotOfOwnOrders(t *testing.T) {
 			t.Errorf("%q: reset %v", last, opening.Reset)
 		}
 	}
+}
+
+func TestStreamsBeginAFewAtATimeAndOrdersDoNotWaitForThem(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	var begun atomic.Int64
+	full, goOn := make(chan struct{}), make(chan struct{})
+	shop.onJoin = func() {
+		if begun.Add(1) == openAtOnce {
+			close(full)
+		}
+		<-goOn
+	}
+	var opening sync.WaitGroup
+	for range 2 * openAtOnce {
+		opening.Go(func() { s.as("ann", "GET", "/orders/events", "").ok(t) })
+	}
+	<-full
+	if a := s.as("bob", "POST", "/orders", `{"productId":"lamp","quantity":1}`); a.StatusCode != 202 {
+		t.Errorf("an order beside them: %d", a.StatusCode)
+	}
+	time.Sleep(50 * time.Millisecond) // one that does not wait its turn has begun by now
+	if n := begun.Load(); n != openAtOnce {
+		t.Errorf("%d were begun at once, want %d", n, openAtOnce)
+	}
+	close(goOn)
+	opening.Wait()
+}
+
+func TestStreamWhoseTurnDoesNotComeIsOverloaded(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	s.cancel() // as if the request's time were over
+	if !s.openings.TryAcquire(openAtOnce) {
+		t.Fatal("somebody else is opening a stream")
+	}
+	s.as("ann", "GET", "/orders/events", "").problem(t, 503, order.CodeOverloaded)
 }

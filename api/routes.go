@@ -5,9 +5,9 @@ func (s *Server) routes() {
 	app := s.router
 	app.Post("/orders", s.createOrder)
 	app.Get("/orders", s.listOrders)
-	app.Stream("/orders/events", s.userEvents) // before :id
+	app.Stream("/orders/events", s.inTurn(s.userEvents)) // before :id
 	app.Get("/orders/:id", s.getOrder)
-	app.Stream("/orders/:id/events", s.orderEvents)
+	app.Stream("/orders/:id/events", s.inTurn(s.orderEvents))
 	app.Get("/orders/:id/timeline", s.timeline)
 	app.Post("/orders/:id/cancel", s.cancelOrder)
 	app.Post("/orders/:id/payment-success", s.paymentSuccess)

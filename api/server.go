@@ -14,6 +14,7 @@ import (
 	"github.com/gofiber/fiber/v2"
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
+	"golang.org/x/sync/semaphore"
 
 	"order-service/fresh"
 	"order-service/order"
@@ -58,6 +59,8 @@ type Server struct {
 	loopback *loopback
 	outages  zerolog.Logger // at a bounded rate
 	ids      requestIDs
+
+	openings *semaphore.Weighted // one for each stream that is being opened
 
 	base     context.Context // of all requests; done when the server has shut down
 	cancel   context.CancelFunc
@@ -104,6 +107,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		outages:  cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
 		ids:      newRequestIDs(),
 		loopback: newLoopback(),
+		openings: semaphore.NewWeighted(openAtOnce),
 		base:     base, cancel: cancel, stopping: make(chan struct{}),
 	}
 	s.products = fresh.New(productsTimeout, fresh.For(productsTTL), s.loadProducts)

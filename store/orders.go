@@ -95,17 +95,6 @@ func (s *Store) List(ctx context.Context, userID string, status order.Status, be
 	return orders, dbError("list orders", err)
 }
 
-// Recent returns at most limit of userID's orders, newest first: the open ones
-// and those that changed since.
-func (s *Store) Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error) {
-	rows, _ := s.pool.Query(ctx, `
-		SELECT `+orderColumns+` FROM orders o
-		WHERE user_id = $1 AND (updated_at >= $2 OR status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING'))
-		ORDER BY order_id DESC LIMIT $3`, userID, since, limit)
-	orders, err := pgx.CollectRows(rows, scanOrder)
-	return orders, dbError("list recent orders", err)
-}
-
 // leftOrders goes in the order of the index of open orders, of which a page reads
 // its own part. By id alone the primary key would be walked from the first order
 // ever placed, and open ones are the newest.

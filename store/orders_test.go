@@ -2,6 +2,8 @@ package store_test
 
 import (
 	"encoding/binary"
+	"fmt"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -45,6 +47,26 @@ func TestReadsThatShareAStatementEachGetTheirOrder(t *testing.T) {
 			case !unknown && (err != nil || o.ID != id || o.Quantity != 1+n%3):
 				t.Errorf("order %s of %d units: %v, %v", id, 1+n%3, o, err)
 			}
+		})
+	}
+	reading.Wait()
+}
+
+func TestStreamsThatShareAStatementEachGetTheirOrders(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 1000, 0)
+	var reading sync.WaitGroup
+	for n := range 100 {
+		user, limit := fmt.Sprint("user-", n), 1+n%3
+		var own []uuid.UUID
+		for range n % 5 {
+			own = append(own, s.place(t, user, p.ID, 1))
+		}
+		slices.Reverse(own)
+		reading.Go(func() {
+			got, err := s.Recent(t.Context(), user, time.Now().Add(-time.Minute), limit)
+			must(t, err)
+			wantOrders(t, got, own[:min(limit, len(own))]...)
 		})
 	}
 	reading.Wait()

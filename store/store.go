@@ -35,11 +35,13 @@ const (
 	moveDeadline = 5 * time.Second
 )
 
-// Limits of one group of reads: a storm of them takes no more connections.
+// Limits of one group of reads, of single orders and of users' recent ones: a
+// storm of them takes no more connections.
 const (
 	readers      = 2
 	maxRead      = 256
 	maxReads     = 8192
+	maxUsers     = 64 // in one statement: each may have a hundred orders
 	readDeadline = 5 * time.Second
 )
 
@@ -67,6 +69,7 @@ type Store struct {
 	writes   bool          // the server must take writes, unless the URL says that it need not
 	moves    *batch.Batcher[move, order.Change]
 	reads    *batch.Batcher[uuid.UUID, order.Order]
+	recents  *batch.Batcher[watched, []order.Order]
 	meter    Meter
 	log      zerolog.Logger
 }
@@ -91,6 +94,9 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 	s.reads = batch.New(batch.Config{
 		Servers: readers, MaxBatch: maxRead, MaxQueue: maxReads, Deadline: readDeadline,
 	}, batch.Whole(s.read))
+	s.recents = batch.New(batch.Config{
+		Servers: readers, MaxBatch: maxUsers, MaxQueue: maxReads, Deadline: readDeadline,
+	}, batch.Whole(s.recent))
 	return s, nil
 }
 
@@ -110,5 +116,6 @@ func (s *Store) Ping(ctx context.Context) error {
 func (s *Store) Close() {
 	_ = s.moves.Stop(context.Background()) // a group ends by its own deadline
 	_ = s.reads.Stop(context.Background())
+	_ = s.recents.Stop(context.Background())
 	s.closePools()
 }
