@@ -8,6 +8,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math/rand/v2"
 	"net/http"
 	"sync"
 	"sync/atomic"
@@ -21,7 +22,8 @@ import (
 type audience struct {
 	client *http.Client
 	url    string
-	door   chan struct{} // a place for each stream that is being opened
+	door   chan struct{} // a place for each stream that is opened for the first time
+	seated sync.WaitGroup
 	all    sync.WaitGroup
 
 	snapshot engine.Histogram // from asking until the first event was read
@@ -31,12 +33,16 @@ type audience struct {
 
 	mu      sync.Mutex
 	refused map[string]int64
+	act     context.Context // until the next storm
+	end     context.CancelFunc
+	storms  int
 }
 
 // audienceReport is how the audience fared.
 type audienceReport struct {
 	Asked    int              `json:"asked"` // for a stream
 	Opened   int64            `json:"opened"`
+	Storms   int              `json:"storms,omitempty"`
 	Refused  map[string]int64 `json:"refused,omitempty"` // by reason
 	Broken   int64            `json:"broken"`            // during the run, with the order still open
 	Snapshot spread           `json:"snapshot"`          // until the first event
@@ -52,31 +58,87 @@ func (s *session) newAudience() *audience {
 	}
 }
 
-// seat has the owners of the first n receipts watch their orders until ctx ends.
+// seat has the owners of the first n receipts watch their orders until ctx ends,
+// and returns once each has been answered.
 func (s *session) seat(ctx context.Context, n int) *audience {
 	a := s.newAudience()
+	a.act, a.end = context.WithCancel(ctx)
+	a.seated.Add(n)
 	for i := range n {
 		r := s.receipts.at(i)
-		a.all.Go(func() { a.watch(ctx, r.order.String(), s.tokens[r.buyer]) })
+		a.all.Go(func() { a.follow(ctx, r.order.String(), s.tokens[r.buyer]) })
+	}
+	a.seated.Wait()
+	if s.opts.Storms > 0 {
+		a.all.Go(func() { a.storm(ctx, s.opts.Storms) })
 	}
 	return a
 }
 
-// watch follows one order until it is final, or ctx ends.
-func (a *audience) watch(ctx context.Context, id, token string) {
+// follow watches one order until it is final, or ctx ends, and after a storm
+// again.
+func (a *audience) follow(ctx context.Context, id, token string) {
 	a.door <- struct{}{}
+	answered := sync.OnceFunc(func() { <-a.door; a.seated.Done() })
+	for !a.watch(a.current(), id, token, answered) && a.comeBack(ctx) {
+	}
+}
+
+// comeBack waits as long as a browser does with the service's retry. It reports
+// false when there will be nothing to come back to.
+func (a *audience) comeBack(ctx context.Context) bool {
+	select {
+	case <-ctx.Done():
+		return false
+	case <-time.After(time.Second + rand.N(3*time.Second)):
+		return true
+	}
+}
+
+// storm ends all streams at once, again and again.
+func (a *audience) storm(ctx context.Context, every time.Duration) {
+	clock := time.NewTicker(every)
+	defer clock.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-clock.C:
+			a.mu.Lock()
+			end := a.end
+			a.act, a.end = context.WithCancel(ctx)
+			a.storms++
+			a.mu.Unlock()
+			end()
+		}
+	}
+}
+
+func (a *audience) current() context.Context {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	return a.act
+}
+
+// watch opens a stream and takes it in to the end of the act. It reports whether
+// there is nothing more to see: the order is final, or the service refused the
+// stream or broke it off.
+func (a *audience) watch(act context.Context, id, token string, answered func()) (over bool) {
 	asked := time.Now()
-	stream, err := a.open(ctx, id, token)
-	<-a.door
+	stream, err := a.open(act, id, token)
+	answered()
 	if err != nil {
-		a.turnAway(ctx, err)
-		return
+		a.turnAway(act, err)
+		return act.Err() == nil
 	}
 	defer stream.Close()
 	a.opened.Add(1)
-	if final := a.read(stream, asked); !final && ctx.Err() == nil {
+	final := a.read(stream, asked)
+	if !final && act.Err() == nil {
 		a.broken.Add(1)
+		return true
 	}
+	return final
 }
 
 func (a *audience) open(ctx context.Context, id, token string) (io.ReadCloser, error) {
@@ -97,7 +159,7 @@ func (a *audience) open(ctx context.Context, id, token string) (io.ReadCloser, e
 	return resp.Body, nil
 }
 
-// turnAway counts a stream that was not opened, unless the run is over.
+// turnAway counts a stream that was not opened, unless the act is over.
 func (a *audience) turnAway(ctx context.Context, err error) {
 	a.mu.Lock()
 	defer a.mu.Unlock()
@@ -135,9 +197,10 @@ func progress(line []byte) (e order.ProgressEvent, found bool) {
 // them do, and reports.
 func (a *audience) leave(asked int) *audienceReport {
 	a.all.Wait()
+	a.end()
 	a.client.CloseIdleConnections()
 	return &audienceReport{
-		Asked: asked, Opened: a.opened.Load(), Refused: a.refused, Broken: a.broken.Load(),
+		Asked: asked, Opened: a.opened.Load(), Storms: a.storms, Refused: a.refused, Broken: a.broken.Load(),
 		Snapshot: spreadOf(&a.snapshot), Changes: spreadOf(&a.late),
 	}
 }

@@ -29,7 +29,8 @@ type fakeShop struct {
 	orders   map[uuid.UUID]string // product, by order
 	keys     map[string]uuid.UUID // order, by token and key
 	streams  int
-	busy     int // so many orders are refused for the moment
+	still    bool // nothing happens to an order, and its streams go on
+	busy     int  // so many orders are refused for the moment
 }
 
 func newFakeShop(t *testing.T) *fakeShop {
@@ -142,7 +143,7 @@ func (s *fakeShop) stream(w http.ResponseWriter, r *http.Request) {
 	s.streams++
 	n := s.streams
 	s.mu.Unlock()
-	if n%5 == 4 {
+	if n%5 == 4 && !s.still {
 		problem(w, 429, "too-many-streams")
 		return
 	}
@@ -153,6 +154,11 @@ func (s *fakeShop) stream(w http.ResponseWriter, r *http.Request) {
 		fmt.Fprintf(w, ": a comment\n\nevent: progress\nid: 1\ndata: %s\n\nevent: position\ndata: {\"position\":7}\n\n", data)
 	}
 	tell(order.Pending)
+	if s.still {
+		w.(http.Flusher).Flush()
+		<-r.Context().Done()
+		return
+	}
 	tell(order.InventoryReserved)
 	if n%5 != 3 {
 		tell(order.PaymentPending)

@@ -106,6 +106,18 @@ func TestAudienceSeesWhatHappens(t *testing.T) {
 	}
 }
 
+func TestAudienceComesBackAfterAStorm(t *testing.T) {
+	if testing.Short() {
+		t.Skip("they come back within 4 s")
+	}
+	shop := newFakeShop(t)
+	shop.still = true
+	a := *shop.report(t, minting, "accept", "--streams=4", "--rate=70", "--storms=2s", "--duration=7s").Audience
+	if a.Asked != 4 || a.Storms == 0 || a.Opened <= 4 || a.Broken != 0 || len(a.Refused) > 0 {
+		t.Errorf("%+v; want 4 streams that came back", a)
+	}
+}
+
 func TestOverloadOffersAMultipleOfTheCapacity(t *testing.T) {
 	if testing.Short() {
 		t.Skip("it warms up for seconds")

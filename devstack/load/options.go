@@ -45,6 +45,7 @@ type options struct {
 	Within      time.Duration `json:"-"`
 	Waves       int           `json:"waves,omitempty"`
 	Streams     int           `json:"streams,omitempty"`
+	Storms      time.Duration `json:"-"` // between two in which all streams break; 0: none
 	Keys        bool          `json:"keys,omitempty"`
 	Closed      int           `json:"closed,omitempty"` // connections of a closed loop; 0: an open one
 	Overload    bool          `json:"overload,omitempty"`
@@ -95,6 +96,7 @@ func (o *options) flags() *flag.FlagSet {
 	set.DurationVar(&o.Within, "within", time.Second, "")
 	set.IntVar(&o.Waves, "waves", 10, "")
 	set.IntVar(&o.Streams, "streams", 0, "")
+	set.DurationVar(&o.Storms, "storms", 0, "")
 	set.BoolVar(&o.Keys, "keys", false, "")
 	set.IntVar(&o.Closed, "closed", 0, "")
 	set.BoolVar(&o.Overload, "overload", false, "")
@@ -123,8 +125,9 @@ func (o options) MarshalJSON() ([]byte, error) {
 		Duration string `json:"duration"`
 		Patience string `json:"patience"`
 		Within   string `json:"within"`
+		Storms   string `json:"storms"`
 		Settle   string `json:"settle"`
-	}{plain(o), o.Duration.String(), o.Patience.String(), o.Within.String(), o.Settle.String()})
+	}{plain(o), o.Duration.String(), o.Patience.String(), o.Within.String(), o.Storms.String(), o.Settle.String()})
 }
 
 func (o options) check() error {
@@ -141,10 +144,12 @@ func (o options) check() error {
 		return errors.New("--rate, --duration, --patience, --within and --factor are more than 0")
 	case o.Buyers < 1 || o.Units < 1 || o.Waves < 1:
 		return errors.New("--buyers, --units and --waves are at least 1")
-	case o.Closed < 0 || o.Streams < 0 || o.Connections < 0:
-		return errors.New("--closed, --streams and --connections are not less than 0")
-	case o.Streams > 0 && o.Scenario != mixed:
-		return errors.New("--streams is for mixed")
+	case o.Closed < 0 || o.Streams < 0 || o.Connections < 0 || o.Storms < 0:
+		return errors.New("--closed, --streams, --storms and --connections are not less than 0")
+	case o.Streams > 0 && (o.Overload || o.Scenario != mixed && o.Scenario != accept):
+		return errors.New("--streams is for mixed and accept, without --overload")
+	case o.Storms > 0 && o.Streams == 0:
+		return errors.New("--storms wants --streams")
 	case o.Overload && (o.Closed > 0 || o.Scenario != accept):
 		return errors.New("--overload is for accept, and has a closed loop of its own")
 	}

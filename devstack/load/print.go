@@ -49,7 +49,7 @@ func (a *audienceReport) write(b *strings.Builder) {
 	if a == nil || a.Asked == 0 {
 		return
 	}
-	fmt.Fprintf(b, "\nstreams: %d of %d opened, %d broke\n\n", a.Opened, a.Asked, a.Broken)
+	fmt.Fprintf(b, "\nstreams: %d of %d opened, %d broke\n\n", a.Opened, a.Asked*(1+a.Storms), a.Broken)
 	writeHead(b, "ms")
 	a.Snapshot.write(b, "until the snapshot")
 	a.Changes.write(b, "until a change was seen")

@@ -20,7 +20,25 @@ func (s *session) play(ctx context.Context) ([]*lane, error) {
 	if s.opts.Overload {
 		return s.playOverload(ctx)
 	}
-	return s.side(ctx, s.newLane("orders", s.opts.Rate, s.buying()))
+	return s.beforeAudience(ctx, func() ([]*lane, error) {
+		return s.side(ctx, s.newLane("orders", s.opts.Rate, s.buying()))
+	})
+}
+
+// beforeAudience plays once everybody who is to watch an order has it and their
+// stream.
+func (s *session) beforeAudience(ctx context.Context, play func() ([]*lane, error)) ([]*lane, error) {
+	if s.opts.Streams == 0 {
+		return play()
+	}
+	if err := s.place(ctx, s.opts.Streams); err != nil {
+		return nil, err
+	}
+	watching, leave := context.WithCancel(ctx)
+	n := min(s.opts.Streams, s.receipts.len())
+	a := s.seat(watching, n)
+	defer func() { leave(); s.audience = a.leave(n) }()
+	return play()
 }
 
 func (s *session) playPoll(ctx context.Context) ([]*lane, error) {
@@ -33,18 +51,16 @@ func (s *session) playPoll(ctx context.Context) ([]*lane, error) {
 // playMixed has somebody look at the list twice and at an order four times for
 // each order, before an audience.
 func (s *session) playMixed(ctx context.Context) ([]*lane, error) {
-	if err := s.place(ctx, max(placed, s.opts.Streams)); err != nil {
+	if err := s.place(ctx, placed); err != nil {
 		return nil, err
 	}
-	watching, leave := context.WithCancel(ctx)
-	n := min(s.opts.Streams, s.receipts.len())
-	a := s.seat(watching, n)
-	defer func() { leave(); s.audience = a.leave(n) }()
-	part := s.opts.Rate / 7
-	return s.side(ctx,
-		s.newLane("orders", part, s.buying()),
-		s.newLane("looks at orders", 4*part, s.looking()),
-		s.newLane("looks at the list", 2*part, s.browsing()))
+	return s.beforeAudience(ctx, func() ([]*lane, error) {
+		part := s.opts.Rate / 7
+		return s.side(ctx,
+			s.newLane("orders", part, s.buying()),
+			s.newLane("looks at orders", 4*part, s.looking()),
+			s.newLane("looks at the list", 2*part, s.browsing()))
+	})
 }
 
 const (

@@ -28,8 +28,11 @@ request was due, so that a service that stalls cannot hide it.
   --within D         in which the stampede's buyers press (default 1s)
   --waves N          how often those come back who were told "not now" or heard
                      nothing (default 10)
-  --streams N        in the mixed scenario, buyers who watch their orders live
-                     (default 0)
+  --streams N        in the mixed and the accept scenario, buyers who watch their
+                     orders live (default 0)
+  --storms D         every D all of them lose their connection at once, as when a
+                     proxy restarts, and come back within 1 to 4 seconds, as
+                     browsers do (default: never)
   --keys             send an Idempotency-Key, as the shop's page does; a
                      stampede's buyers always do
 
