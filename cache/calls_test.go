@@ -153,15 +153,6 @@ func TestCloseTriesQueuedDrops(t *testing.T) {
 	s.wantStock(10, 0)
 }
 
-func TestDropsAreBounded(t *testing.T) {
-	t.Parallel()
-	d := &dropper{queue: make(chan drop, 1)}
-	id := request("ann", 1).OrderID
-	if !d.add("shirt", id, 0) || d.add("shirt", id, 0) {
-		t.Fatal("the queue has no bound")
-	}
-}
-
 func TestOpenKeepsThePasswordOutOfItsError(t *testing.T) {
 	t.Parallel()
 	for _, url := range []string{"redis://:secret@host:port", "http://:secret@host", "redis://:secret@host?addr=x&bad=1", "redis://:secret/4@host", "redis://x?secret@host"} {

@@ -3,6 +3,7 @@ package cache
 import (
 	"context"
 	"errors"
+	"sync"
 	"time"
 
 	"github.com/google/uuid"
@@ -16,6 +17,7 @@ const (
 	maxDrops  = 4096                   // drops waiting for Redis to come back
 	dropAgain = 100 * time.Millisecond // pause between attempts while it is gone
 	dropTry   = 250 * time.Millisecond // longest attempt
+	dropLast  = time.Second            // for the last attempts, at the end
 )
 
 // errTooManyDrops says that the units of a drop return only with the reaper.
@@ -54,7 +56,7 @@ func (g *Gate) dropCall(productID string, id uuid.UUID, takenAt int64) *call {
 	return g.call(g.scripts.drop, productID, id.String(), takenAt)
 }
 
-// dropNow is one attempt of the background worker.
+// dropNow is one attempt of a background worker.
 func (g *Gate) dropNow(ctx context.Context, d drop) error {
 	ctx, cancel := context.WithTimeout(ctx, dropTry)
 	defer cancel()
@@ -65,79 +67,90 @@ func (g *Gate) dropNow(ctx context.Context, d drop) error {
 	return err
 }
 
-// dropper retries drops in the background, one after the other, until Redis
-// answers or the reaper must have seen them.
+// dropper retries drops in the background until Redis answers or the reaper must
+// have seen them: one product's one after the other, but each product's by
+// themselves. In a Cluster the master of one may be away and that of another not.
 type dropper struct {
-	try   func(context.Context, drop) error
-	log   zerolog.Logger
-	queue chan drop
-	stop  context.CancelFunc
-	done  chan struct{}
+	try     func(context.Context, drop) error
+	log     zerolog.Logger
+	pausing context.Context // done when close begins
+	stop    context.CancelFunc
+	trying  context.Context // done when close waits no longer
+	giveUp  context.CancelFunc
+	workers sync.WaitGroup // Add under mu and only while !closed
+
+	mu      sync.Mutex
+	closed  bool
+	waiting map[string][]drop // by product; one that is named, with drops or without, has a worker
+	drops   int               // in waiting
 }
 
 func newDropper(try func(context.Context, drop) error, log zerolog.Logger) *dropper {
-	ctx, cancel := context.WithCancel(context.Background())
-	d := &dropper{
-		try: try, log: quiet(log), queue: make(chan drop, maxDrops),
-		stop: cancel, done: make(chan struct{}),
-	}
-	go d.run(ctx)
+	d := &dropper{try: try, log: quiet(log), waiting: map[string][]drop{}}
+	d.pausing, d.stop = context.WithCancel(context.Background())
+	d.trying, d.giveUp = context.WithCancel(context.Background())
 	return d
 }
 
 // add queues a drop and reports whether there was room. It never blocks.
 func (d *dropper) add(productID string, orderID uuid.UUID, takenAt int64) bool {
-	select {
-	case d.queue <- drop{productID, orderID, takenAt, time.Now()}:
-		return true
-	default:
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.closed || d.drops >= maxDrops {
 		return false
 	}
+	queue, worked := d.waiting[productID]
+	d.waiting[productID] = append(queue, drop{productID, orderID, takenAt, time.Now()})
+	d.drops++
+	if !worked {
+		d.workers.Go(func() { d.work(productID) })
+	}
+	return true
 }
 
 // close tries what is queued once more, for a second at most, and waits for
-// the worker.
+// the workers.
 func (d *dropper) close() {
+	d.mu.Lock()
+	d.closed = true
+	d.mu.Unlock()
 	d.stop()
-	<-d.done
+	late := time.AfterFunc(dropLast, d.giveUp)
+	d.workers.Wait()
+	late.Stop()
+	d.giveUp()
 }
 
-func (d *dropper) run(ctx context.Context) {
-	defer close(d.done)
-	for {
-		select {
-		case q := <-d.queue:
-			d.persist(ctx, q)
-		case <-ctx.Done():
-			d.drain()
-			return
-		}
+// work is a product's worker, until no drop of it waits.
+func (d *dropper) work(productID string) {
+	for q, more := d.take(productID); more; q, more = d.take(productID) {
+		d.persist(q)
 	}
 }
 
-// persist retries q until it succeeds, is left to the reaper or ctx ends.
-func (d *dropper) persist(ctx context.Context, q drop) {
+func (d *dropper) take(productID string) (first drop, found bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	queue := d.waiting[productID]
+	if len(queue) == 0 {
+		delete(d.waiting, productID)
+		return drop{}, false
+	}
+	d.waiting[productID] = queue[1:]
+	d.drops--
+	return queue[0], true
+}
+
+// persist retries q until it succeeds or is left to the reaper; once close has
+// begun it tries once.
+func (d *dropper) persist(q drop) {
 	for time.Since(q.at) < holdAge {
-		err := d.try(context.WithoutCancel(ctx), q)
+		err := d.try(d.trying, q)
 		if err == nil {
 			return
 		}
 		d.log.Warn().Err(err).Str("product", q.productID).Msg("gate: drop failed, trying again")
-		if !retry.Sleep(ctx, dropAgain) {
-			return
-		}
-	}
-}
-
-// drain gives every queued drop one attempt while the second lasts.
-func (d *dropper) drain() {
-	ctx, cancel := context.WithTimeout(context.Background(), time.Second)
-	defer cancel()
-	for ctx.Err() == nil {
-		select {
-		case q := <-d.queue:
-			_ = d.try(ctx, q) // the reaper is next
-		default:
+		if !retry.Sleep(d.pausing, dropAgain) {
 			return
 		}
 	}
