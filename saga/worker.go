@@ -38,6 +38,7 @@ type Worker struct {
 // NewWorker returns a Worker on c's task queue. Start starts it.
 func NewWorker(c *Client, cfg WorkerConfig, d Deps) *Worker {
 	cfg = cfg.complete()
+	nameBuild()
 	// The SDK keeps one cache for all workers of a process; this is its size.
 	worker.SetStickyWorkflowCacheSize(cfg.Cached)
 	if failpoint.Enabled {
