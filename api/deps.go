@@ -64,6 +64,9 @@ type Orders interface {
 	History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error)
 	// Recent returns open orders and those changed since.
 	Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error)
+	// Restore puts back an accepted order that was lost, as PENDING. One that is
+	// there stays as it is.
+	Restore(ctx context.Context, accepted order.Order) error
 }
 
 // Products reads and, for administrators, writes products. Errors:
@@ -80,8 +83,8 @@ type Products interface {
 
 // Payments records what the provider reports, and returns the payment as it is
 // then: one that exists already wins, unless it is DECLINED or a MISMATCH.
-// Under another order it is CodeConflict. CodeNotFound is a payment's,
-// CodeOrderNotFound its order's.
+// Under another order it is CodeConflict. CodeNotFound is a payment's; its order
+// need not be there.
 type Payments interface {
 	RecordPayment(context.Context, order.Payment) (order.Payment, error)
 	Payment(ctx context.Context, id string) (order.Payment, error)
@@ -94,6 +97,10 @@ type Saga interface {
 	PaymentReceived(context.Context, order.Order, order.Payment) error
 	PaymentDeclined(ctx context.Context, o order.Order, paymentID, reason string) error
 	Refund(context.Context, order.Payment) error
+	// Recall returns an order as it was accepted, for a database that has lost it.
+	// Its status is PENDING, or how its workflow has ended it. CodeOrderNotFound: no
+	// workflow is known.
+	Recall(context.Context, uuid.UUID) (order.Order, error)
 }
 
 // Hub fans progress out to streams and long polls. Join errors:

@@ -20,9 +20,6 @@ func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment,
 	if p.State != order.PaymentReceived && p.State != order.PaymentRefused && p.State != order.PaymentMismatch {
 		return order.Payment{}, order.Errorf(order.CodeValidation, "A payment cannot begin as %q.", p.State)
 	}
-	if _, ok := s.orders[p.OrderID]; !ok {
-		return order.Payment{}, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", p.OrderID)
-	}
 	if p.ReceivedAt.IsZero() {
 		p.ReceivedAt = time.Now().UTC()
 	}
@@ -87,6 +84,19 @@ func (s *shop) PaymentDeclined(_ context.Context, o order.Order, id, reason stri
 func (s *shop) Refund(_ context.Context, p order.Payment) error {
 	s.called("refund %s", p.ID)
 	return nil
+}
+
+func (s *shop) Recall(_ context.Context, id uuid.UUID) (order.Order, error) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.recallErr != nil {
+		return order.Order{}, s.recallErr
+	}
+	o, ok := s.remembered[id]
+	if !ok {
+		return o, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
+	}
+	return o, nil
 }
 
 /* the hub */

@@ -31,6 +31,9 @@ type shop struct {
 	watchers map[uuid.UUID][]chan order.ProgressEvent
 	joined   int
 
+	remembered map[uuid.UUID]order.Order // by the saga, of orders that were lost
+	recallErr  error
+
 	gateErr, insertErr, lookupErr, sagaErr, syncErr, storeErr error
 	meter                                                     intake.Meter // may be nil
 	free                                                      map[string]int64
@@ -47,7 +50,7 @@ func newShop() *shop {
 		orders: map[uuid.UUID]order.Order{}, keys: map[string]order.Accepted{}, gateKeys: map[string]order.Held{},
 		holds: map[uuid.UUID]order.HoldRequest{}, payments: map[string]order.Payment{}, free: map[string]int64{},
 		history: map[uuid.UUID][]order.ProgressEvent{}, watchers: map[uuid.UUID][]chan order.ProgressEvent{},
-		restocks: map[string]int64{},
+		restocks: map[string]int64{}, remembered: map[uuid.UUID]order.Order{},
 		products: map[string]order.Product{"lamp": {
 			ID: "lamp", Name: "Lamp", UnitPrice: 1999, Currency: "EUR", Version: 1, Ledger: order.Ledger{Total: 10, Available: 10},
 		}},
@@ -265,6 +268,17 @@ func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 		return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
 	}
 	return o, nil
+}
+
+func (s *shop) Restore(_ context.Context, accepted order.Order) error {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, ok := s.orders[accepted.ID]; !ok {
+		o := accepted.Reservation().Order()
+		s.orders[o.ID] = o
+		s.history[o.ID] = []order.ProgressEvent{o.First()}
+	}
+	return nil
 }
 
 func (s *shop) List(_ context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {

@@ -57,7 +57,7 @@ func (s *Server) paymentSuccess(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	o, err := s.find(ctx, c)
+	o, err := s.reported(ctx, c)
 	if err != nil {
 		return err
 	}
@@ -97,7 +97,7 @@ func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (o
 	if recorded.State == order.PaymentReceived {
 		return s.passOn(ctx, o, recorded)
 	}
-	return s.deps.Orders.Order(ctx, o.ID) // applied or refunded before
+	return s.standing(ctx, o) // applied or refunded before
 }
 
 // mismatch records a report that is not what o costs, for people to see. It
@@ -139,7 +139,7 @@ func notPassedOn(err error) error {
 // same transaction that confirms its order, so one that is still RECEIVED after
 // its order was seen final will never be applied.
 func (s *Server) refundIfLate(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
-	o, err := s.deps.Orders.Order(ctx, o.ID)
+	o, err := s.standing(ctx, o)
 	if err != nil || !o.Status.Final() {
 		return o, err
 	}
@@ -169,7 +169,7 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	o, err := s.find(ctx, c)
+	o, err := s.reported(ctx, c)
 	if err != nil {
 		return err
 	}

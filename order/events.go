@@ -70,6 +70,15 @@ func (o Order) Reservation() ReservationEvent {
 	}
 }
 
+// Order is the order that the event is of, as it was accepted.
+func (e ReservationEvent) Order() Order {
+	return Order{
+		ID: e.OrderID, UserID: e.UserID, ProductID: e.ProductID, Quantity: e.Quantity,
+		UnitPrice: e.UnitPrice, Amount: e.Amount, Currency: e.Currency,
+		Status: Pending, Seq: 1, CreatedAt: e.ReservedAt.Time, UpdatedAt: e.ReservedAt.Time,
+	}
+}
+
 // Created is the event that tells other services of o.
 func (o Order) Created() CreatedEvent {
 	return CreatedEvent{

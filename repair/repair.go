@@ -25,7 +25,7 @@ type Store interface {
 	// UnfinishedPayments does the same for payments that were received or are
 	// being refunded, from behind the id after.
 	UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error)
-	// Order returns an order as it is now.
+	// Order returns an order as it is now; CodeOrderNotFound: there is none.
 	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
 	// Products returns all of them.
 	Products(ctx context.Context) ([]order.Product, error)
@@ -105,10 +105,14 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 	return true, nil
 }
 
-// payment hands p to its order, or to a refund when the order is final, and
-// reports whether it did. An order that has the payment already ignores it.
+// payment hands p to its order, or to a refund when the order is final or not
+// there, and reports whether it did. An order that has the payment already
+// ignores it.
 func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 	o, err := r.store.Order(ctx, p.OrderID)
+	if order.CodeOf(err) == order.CodeOrderNotFound { // the database has lost it, and nobody restored it
+		return r.refund(ctx, p, "which is lost")
+	}
 	if err != nil {
 		return false, err
 	}
@@ -120,6 +124,11 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 		r.say("payment %s: passed on to order %s, %s", p.ID, o.ID, o.Status)
 		return true, nil
 	}
+	return r.refund(ctx, p, string(o.Status))
+}
+
+// refund has p given back unless that is under way.
+func (r *Repair) refund(ctx context.Context, p order.Payment, standing string) (bool, error) {
 	refunding, err := r.saga.Refunding(ctx, p.ID)
 	if err != nil || refunding {
 		return false, err
@@ -128,7 +137,7 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 		return false, err
 	}
 	r.meter.RefundStarted()
-	r.say("payment %s of order %s, %s: refund started", p.ID, o.ID, o.Status)
+	r.say("payment %s of order %s, %s: refund started", p.ID, p.OrderID, standing)
 	return true, nil
 }
 

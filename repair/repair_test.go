@@ -62,7 +62,13 @@ func (s *shop) UnfinishedPayments(_ context.Context, _ time.Duration, after stri
 	return found[:min(limit, len(found))], nil
 }
 
-func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) { return s.orders[id], nil }
+func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
+	o, ok := s.orders[id]
+	if !ok {
+		return o, order.Errorf(order.CodeOrderNotFound, "There is no order %s.", id)
+	}
+	return o, nil
+}
 
 func (s *shop) Products(context.Context) ([]order.Product, error) {
 	return make([]order.Product, 3), nil
@@ -151,6 +157,21 @@ func TestAPaymentGoesToItsOrderOrBack(t *testing.T) {
 	}
 	if strings.Contains(said, "payment d") {
 		t.Errorf("said of a refund that was under way: %q", said)
+	}
+}
+
+// Nothing is left that it could buy.
+func TestAPaymentOfALostOrderGoesBack(t *testing.T) {
+	s := newShop()
+	lost := uuid.Must(uuid.NewV7())
+	s.pay("a", order.PaymentReceived, lost)
+	s.pay("b", order.PaymentRefunding, lost)
+	done, said, err := s.once(t)
+	if want := []string{"refunds a", "refunds b"}; err != nil || !slices.Equal(done, want) {
+		t.Errorf("did %q, %v; want %q", done, err, want)
+	}
+	if want := "payment a of order " + lost.String() + ", which is lost: refund started"; !strings.Contains(said, want) {
+		t.Errorf("said %q", said)
 	}
 }
 

@@ -25,6 +25,9 @@ type Orders interface {
 	// Finish sets FAILED or CANCELLED and releases the stock. An order that was to
 	// fail for want of a payment which has come stays: see Change.Paid.
 	Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason) (order.Change, error)
+	// Restore puts back an accepted order that the database has lost, as PENDING.
+	// One that is there stays as it is.
+	Restore(ctx context.Context, accepted order.Order) error
 }
 
 // Payments moves payments by compare-and-set; false means that the payment is
@@ -105,72 +108,86 @@ type initiated struct {
 
 // ReadOrder reads the order. With begin it is the first step of a saga, and an
 // order that is new is reserved by the transaction that reads it.
-func (a *activities) ReadOrder(ctx context.Context, id uuid.UUID, begin bool) (opened, error) {
+func (a *activities) ReadOrder(ctx context.Context, known order.Order, begin bool) (opened, error) {
 	if !begin {
-		o, err := a.read(ctx, id)
+		o, err := a.read(ctx, known)
 		return opened{Order: o}, err
 	}
-	change, err := a.Orders.Reserve(ctx, id)
-	m, err := a.conclude(ctx, id, change, err)
+	change, err := a.reserve(ctx, known)
+	m, err := a.conclude(ctx, known.ID, change, err)
 	if err != nil {
 		return opened{}, err
 	}
 	o := change.Order
 	if o.Status != order.InventoryReserved { // refused, or it was further already
-		o, err = a.read(ctx, id)
+		o, err = a.read(ctx, known)
 	}
 	return opened{Order: o, Begun: true, Refusal: m.Refusal}, err
 }
 
 // read also publishes what was changed before: where an order is not new to be
 // read, a process may have died between a change and its publication.
-func (a *activities) read(ctx context.Context, id uuid.UUID) (order.Order, error) {
-	o, err := a.Orders.Order(ctx, id)
+func (a *activities) read(ctx context.Context, known order.Order) (order.Order, error) {
+	o, err := a.Orders.Order(ctx, known.ID)
+	if order.CodeOf(err) == order.CodeOrderNotFound && restorable(known) {
+		if err = a.restore(ctx, known, order.Payment{}); err == nil {
+			o, err = a.Orders.Order(ctx, known.ID)
+		}
+	}
 	if err == nil {
-		err = a.publishBetween(ctx, id, 1, o.Seq+1)
+		err = a.publishBetween(ctx, known.ID, 1, o.Seq+1)
 	}
 	if err != nil {
-		return order.Order{}, a.failed(ctx, err, id)
+		return order.Order{}, a.failed(ctx, err, known.ID)
 	}
 	return o, nil
 }
 
 // Reserve is a step of its own only in histories of before ReadOrder could
 // begin.
-func (a *activities) Reserve(ctx context.Context, id uuid.UUID) (moved, error) {
-	change, err := a.Orders.Reserve(ctx, id)
-	return a.conclude(ctx, id, change, err)
+func (a *activities) Reserve(ctx context.Context, known order.Order) (moved, error) {
+	change, err := a.reserve(ctx, known)
+	return a.conclude(ctx, known.ID, change, err)
+}
+
+func (a *activities) reserve(ctx context.Context, known order.Order) (order.Change, error) {
+	return a.move(ctx, known, order.Payment{}, func() (order.Change, error) { return a.Orders.Reserve(ctx, known.ID) })
 }
 
 // RequestPayment opens the payment window when the order gets there, not when
 // the workflow asked for it, so that an outage in between costs the buyer none
 // of it. Repeating it returns the window that was opened first.
-func (a *activities) RequestPayment(ctx context.Context, id uuid.UUID, p initiated, window time.Duration) (moved, error) {
-	change, err := a.Orders.RequestPayment(ctx, id, p.PaymentID, p.Link, a.now().Add(window))
-	return a.conclude(ctx, id, change, err)
+func (a *activities) RequestPayment(ctx context.Context, known order.Order, p initiated, window time.Duration) (moved, error) {
+	change, err := a.move(ctx, known, order.Payment{}, func() (order.Change, error) {
+		return a.Orders.RequestPayment(ctx, known.ID, p.PaymentID, p.Link, a.now().Add(window))
+	})
+	return a.conclude(ctx, known.ID, change, err)
 }
 
-func (a *activities) Confirm(ctx context.Context, id uuid.UUID, paymentID string) (moved, error) {
-	change, err := a.Orders.Confirm(ctx, id, paymentID)
-	return a.conclude(ctx, id, change, err)
+// Confirm confirms the order by p, which has no id where the order is free.
+func (a *activities) Confirm(ctx context.Context, known order.Order, p order.Payment) (moved, error) {
+	change, err := a.move(ctx, known, p, func() (order.Change, error) { return a.Orders.Confirm(ctx, known.ID, p.ID) })
+	return a.conclude(ctx, known.ID, change, err)
 }
 
-// Finish also publishes what was changed since seen, the last change that the
+// Finish also publishes what was changed since the last change that the
 // workflow knows of. When a process dies between a step and its marker in the
 // history, and a cancellation comes before the workflow goes on, then the
 // workflow finishes the order instead of repeating the step.
 //
 // Money that has arrived buys the order, also when no report of it could reach
 // the workflow before the window ended.
-func (a *activities) Finish(ctx context.Context, id uuid.UUID, to order.Status, reason order.Reason, seen int64) (moved, error) {
-	change, err := a.Orders.Finish(ctx, id, to, reason)
+func (a *activities) Finish(ctx context.Context, known order.Order, to order.Status, reason order.Reason) (moved, error) {
+	change, err := a.move(ctx, known, order.Payment{}, func() (order.Change, error) {
+		return a.Orders.Finish(ctx, known.ID, to, reason)
+	})
 	if err == nil && change.Paid.ID != "" {
 		return moved{Refusal: order.CodeConflict, Paid: &change.Paid}, nil
 	}
 	if err == nil {
-		err = a.publishBetween(ctx, id, seen, change.Event.Seq)
+		err = a.publishBetween(ctx, known.ID, known.Seq, change.Event.Seq)
 	}
-	return a.conclude(ctx, id, change, err)
+	return a.conclude(ctx, known.ID, change, err)
 }
 
 // publishBetween publishes the changes with a seq between the two.

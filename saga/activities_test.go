@@ -23,7 +23,7 @@ func TestGateIsSettledWhileTheChangeIsPublished(t *testing.T) {
 		}
 	}
 	a := &activities{Deps: s.deps(), log: zerolog.Nop(), now: time.Now}
-	if m, err := a.Reserve(t.Context(), id); err != nil || m.Refusal != "" {
+	if m, err := a.Reserve(t.Context(), *s.orders[id]); err != nil || m.Refusal != "" {
 		t.Errorf("%+v, %v", m, err)
 	}
 }

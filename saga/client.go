@@ -115,7 +115,7 @@ func (c *Client) Ping(ctx context.Context) error {
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
 	opts := c.orderOptions(e.OrderID)
 	opts.EnableEagerStart = c.working.Load()
-	return c.start(ctx, opts, OrderWorkflow, c.input(e.OrderID))
+	return c.start(ctx, opts, OrderWorkflow, c.input(e))
 }
 
 // Cancel asks o's saga to cancel the order, starting it first when the
@@ -140,7 +140,7 @@ func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Pay
 	if o.Status == order.PaymentPending && c.report(ctx, p) {
 		return nil
 	}
-	return c.signal(ctx, o.ID, paymentReceivedSignal, p)
+	return c.signal(ctx, o, paymentReceivedSignal, p)
 }
 
 // report tells a saga that waits for p by an update, and reports whether it has
@@ -176,7 +176,7 @@ func (c *Client) report(ctx context.Context, p order.Payment) bool {
 // PaymentDeclined tells o's saga that the provider declined a payment. The
 // errors are those of PaymentReceived.
 func (c *Client) PaymentDeclined(ctx context.Context, o order.Order, paymentID, reason string) error {
-	return c.signal(ctx, o.ID, paymentDeclinedSignal, Decline{PaymentID: paymentID, Reason: reason})
+	return c.signal(ctx, o, paymentDeclinedSignal, Decline{PaymentID: paymentID, Reason: reason})
 }
 
 // Refund has p given back unless it is applied or refunded already. A refund
@@ -191,7 +191,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 func (c *Client) Restart(ctx context.Context, o order.Order) error {
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.input(o.ID))
+	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.input(o.Reservation()))
 }
 
 // RestartRefund is Refund for a payment that no workflow refunds, also where an
@@ -226,8 +226,8 @@ func (c *Client) running(ctx context.Context, workflowID string) (running bool, 
 	return running, err
 }
 
-func (c *Client) input(id uuid.UUID) Input {
-	return Input{OrderID: id, PaymentTimeout: c.cfg.PaymentTimeout}
+func (c *Client) input(e order.ReservationEvent) Input {
+	return Input{OrderID: e.OrderID, PaymentTimeout: c.cfg.PaymentTimeout, Accepted: &e}
 }
 
 func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
@@ -261,10 +261,10 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-func (c *Client) signal(ctx context.Context, id uuid.UUID, name string, payload any) error {
+func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
 	return c.call(ctx, func(ctx context.Context) error {
-		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(id), name, payload,
-			c.orderOptions(id), OrderWorkflow, c.input(id))
+		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(o.ID), name, payload,
+			c.orderOptions(o.ID), OrderWorkflow, c.input(o.Reservation()))
 		return err
 	})
 }

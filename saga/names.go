@@ -33,10 +33,21 @@ const freeOrderChange = "free-order"
 const namedDeclineChange = "named-decline"
 
 // Input starts an OrderWorkflow. The payment window travels in it so that a
-// change of configuration leaves orders that run already as they are.
+// change of configuration leaves orders that run already as they are. So does
+// the order as it was accepted: a database that is put back to a state of before
+// it, or fails over to a standby without it, does not know it any more.
 type Input struct {
 	OrderID        uuid.UUID
 	PaymentTimeout time.Duration
+	Accepted       *order.ReservationEvent `json:",omitempty"` // nil in histories of old
+}
+
+// accepted is what the saga knows of its order before it has read it.
+func (in Input) accepted() order.Order {
+	if in.Accepted == nil {
+		return order.Order{ID: in.OrderID}
+	}
+	return in.Accepted.Order()
 }
 
 // Decline says that the provider declined a payment.

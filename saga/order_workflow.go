@@ -45,6 +45,7 @@ func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
 	steady, _ := workflow.NewDisconnectedContext(ctx)
 	return &orderSaga{
 		in:       in,
+		order:    in.accepted(),
 		buyer:    ctx,
 		steady:   withStep(withProvider(steady, initiateMax)),
 		received: workflow.GetSignalChannel(ctx, paymentReceivedSignal),
@@ -84,8 +85,10 @@ func (s *orderSaga) forward() (ending, error) {
 // the same step.
 func (s *orderSaga) open() error {
 	var o opened
-	err := workflow.ExecuteLocalActivity(s.steady, s.steps.ReadOrder, s.in.OrderID, s.buyer.Err() == nil).Get(s.steady, &o)
-	s.order, s.begun, s.refusal = o.Order, o.Begun, o.Refusal
+	err := workflow.ExecuteLocalActivity(s.steady, s.steps.ReadOrder, s.order, s.buyer.Err() == nil).Get(s.steady, &o)
+	if err == nil {
+		s.order, s.begun, s.refusal = o.Order, o.Begun, o.Refusal
+	}
 	return err
 }
 
@@ -100,17 +103,25 @@ func (s *orderSaga) reserve() (ending, error) {
 		if err != nil {
 			return onward(), err
 		}
-		s.refusal = m.Refusal
+		if s.refusal = m.Refusal; s.refusal == "" {
+			s.order.Status = order.InventoryReserved
+		}
 	}
 	switch s.refusal {
 	case "":
 		return onward(), nil
 	case order.CodeConflict: // released before it was reserved
 		return cancelled(), nil
-	case order.CodePurchaseLimit:
-		return failed(order.PurchaseLimit), nil
 	}
-	return failed(order.OutOfStock), nil
+	return failed(unreserved(s.refusal)), nil
+}
+
+// unreserved is why an order fails whose reservation was refused by code.
+func unreserved(code order.Code) order.Reason {
+	if code == order.CodePurchaseLimit {
+		return order.PurchaseLimit
+	}
+	return order.OutOfStock
 }
 
 // confirmFree confirms an order that costs nothing: there is no payment to ask
@@ -122,7 +133,7 @@ func (s *orderSaga) confirmFree() (ending, error) {
 	if s.buyer.Err() != nil {
 		return cancelled(), nil
 	}
-	m, err := s.move(s.steady, s.steps.Confirm, "")
+	m, err := s.move(s.steady, s.steps.Confirm, order.Payment{})
 	switch {
 	case err != nil:
 		return onward(), err
@@ -172,7 +183,7 @@ func (s *orderSaga) requestPayment(p initiated) error {
 	case m.Refusal != "": // the order is elsewhere
 		return s.read(s.steady)
 	}
-	s.order.PaymentID, s.order.ExpiresAt = p.PaymentID, m.ExpiresAt
+	s.order.Status, s.order.PaymentID, s.order.PaymentURL, s.order.ExpiresAt = order.PaymentPending, p.PaymentID, p.Link, m.ExpiresAt
 	return nil
 }
 
@@ -246,7 +257,7 @@ func (s *orderSaga) refused() bool {
 // confirm applies p, the first payment. One that cannot be applied is handed
 // back, and the order read again: it may still wait for another.
 func (s *orderSaga) confirm(p order.Payment) error {
-	m, err := s.move(s.steady, s.steps.Confirm, p.ID)
+	m, err := s.move(s.steady, s.steps.Confirm, p)
 	if err != nil {
 		return err
 	}
@@ -265,7 +276,7 @@ func (s *orderSaga) confirm(p order.Payment) error {
 func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	defer func() { s.finished = true }()
 	for {
-		m, err := s.move(ctx, s.steps.Finish, e.status, e.reason, s.order.Seq)
+		m, err := s.move(ctx, s.steps.Finish, e.status, e.reason)
 		switch {
 		case err != nil:
 			return err
@@ -286,7 +297,7 @@ func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 // is being applied is of no second payment.
 func (s *orderSaga) confirmInstead(ctx workflow.Context, p order.Payment) error {
 	s.applied = p.ID
-	m, err := s.move(ctx, s.steps.Confirm, p.ID)
+	m, err := s.move(ctx, s.steps.Confirm, p)
 	if err == nil && m.Refusal == "" {
 		s.order.Status = order.Confirmed
 		return nil
@@ -339,7 +350,7 @@ func (s *orderSaga) refund(ctx workflow.Context, p order.Payment) error {
 // read reads the order anew. Like move it blocks on ctx, which must be the
 // calling coroutine's own.
 func (s *orderSaga) read(ctx workflow.Context) error {
-	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.in.OrderID, false).Get(ctx, &s.order)
+	return workflow.ExecuteLocalActivity(ctx, s.steps.ReadOrder, s.order, false).Get(ctx, &s.order)
 }
 
 // version is that of a change, asked only where the change makes a difference,
@@ -348,10 +359,11 @@ func (s *orderSaga) version(change string) workflow.Version {
 	return workflow.GetVersion(s.steady, change, workflow.DefaultVersion, 1)
 }
 
-// move runs one move of the order as a local activity.
+// move runs one move of the order as a local activity, which is given the order
+// as the saga knows it. No history keeps what a local activity is given.
 func (s *orderSaga) move(ctx workflow.Context, step any, args ...any) (moved, error) {
 	var m moved
-	args = append([]any{s.in.OrderID}, args...)
+	args = append([]any{s.order}, args...)
 	err := workflow.ExecuteLocalActivity(ctx, step, args...).Get(ctx, &m)
 	if err == nil && m.Refusal == "" {
 		s.order.Seq = max(s.order.Seq, m.Seq) // histories of old have no m.Seq

@@ -27,6 +27,7 @@ type run struct {
 	t    *testing.T
 	shop *shop
 	id   uuid.UUID
+	in   Input
 }
 
 func newRun(t *testing.T, s *shop) *run {
@@ -43,7 +44,12 @@ func newRunOf(t *testing.T, s *shop, id uuid.UUID) *run {
 	env.RegisterWorkflow(OrderWorkflow)
 	env.RegisterWorkflow(RefundWorkflow)
 	env.RegisterActivity(&activities{Deps: s.deps(), log: zerolog.Nop(), now: env.Now, patience: initiatePatience})
-	return &run{TestWorkflowEnvironment: env, t: t, shop: s, id: id}
+	in := Input{OrderID: id, PaymentTimeout: window}
+	if o := s.orders[id]; o != nil {
+		accepted := o.Reservation()
+		in.Accepted = &accepted
+	}
+	return &run{TestWorkflowEnvironment: env, t: t, shop: s, id: id, in: in}
 }
 
 // at has do run inside the shop's method.
@@ -97,7 +103,7 @@ func (r *run) later(d time.Duration, do func()) func() {
 // ends runs the workflow and requires its ending, everywhere it shows.
 func (r *run) ends(want order.Status, reason order.Reason) {
 	r.t.Helper()
-	r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
+	r.ExecuteWorkflow(OrderWorkflow, r.in)
 	var got order.Status
 	if err := r.GetWorkflowResult(&got); err != nil {
 		r.t.Fatalf("workflow failed: %v", err)
@@ -742,7 +748,7 @@ func TestUnknownOrderFailsTheWorkflowAndRefundsItsPayment(t *testing.T) {
 	s := newShop(1)
 	r := newRunOf(t, s, uuid.New())
 	r.at("Reserve", r.pays("a"))
-	r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
+	r.ExecuteWorkflow(OrderWorkflow, r.in)
 	if r.GetWorkflowError() == nil {
 		t.Error("the workflow succeeded")
 	}

@@ -25,7 +25,7 @@ func TestEveryOrderEndsAndNoMoneyIsKept(t *testing.T) {
 			s.fail(method, rapid.IntRange(0, 3).Draw(rt, method+" faults"), errDown)
 		}
 		drawn := drawEvents(rt, s, r)
-		r.ExecuteWorkflow(OrderWorkflow, Input{OrderID: r.id, PaymentTimeout: window})
+		r.ExecuteWorkflow(OrderWorkflow, r.in)
 		if err := r.GetWorkflowError(); err != nil {
 			rt.Fatalf("workflow failed: %v", err)
 		}

@@ -157,13 +157,55 @@ func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 	if o := s.orders[id]; o != nil {
 		return *o, nil
 	}
-	return order.Order{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
+	return order.Order{}, noOrder()
+}
+
+func noOrder() error { return order.Errorf(order.CodeOrderNotFound, "There is no such order.") }
+
+// lose forgets the order and all that belongs to it, as a database does that is
+// put back to a state of before it.
+func (s *shop) lose(id uuid.UUID) {
+	s.putBack(id)
+	delete(s.orders, id)
+}
+
+// putBack forgets what became of the order, and its payments.
+func (s *shop) putBack(id uuid.UUID) {
+	o := *s.orders[id]
+	if s.reserved[id] {
+		s.available++
+	}
+	delete(s.reserved, id)
+	delete(s.released, id)
+	delete(s.history, id)
+	for paymentID, p := range s.payments {
+		if p.OrderID == id {
+			delete(s.payments, paymentID)
+		}
+	}
+	s.orders[id] = &order.Order{
+		ID: id, UserID: o.UserID, ProductID: o.ProductID, Quantity: o.Quantity, UnitPrice: o.UnitPrice, Amount: o.Amount,
+		Currency: o.Currency, Status: order.Pending, Seq: 1, CreatedAt: o.CreatedAt, UpdatedAt: o.CreatedAt,
+	}
 }
 
 func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.history[id][after-1:]), nil // the first change has seq 2
+}
+
+func (s *shop) Restore(_ context.Context, accepted order.Order) error {
+	if err := s.enter("Restore"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.orders[accepted.ID] == nil {
+		restored := accepted.Reservation().Order()
+		s.orders[restored.ID] = &restored
+	}
+	return nil
 }
 
 // move is the compare-and-set of all moves. Call it with s locked.
@@ -175,7 +217,7 @@ func (s *shop) move(id uuid.UUID, to order.Status, change func(*order.Order) err
 	}
 	o := s.orders[id]
 	if o == nil {
-		return order.Change{}, order.Errorf(order.CodeOrderNotFound, "There is no such order.")
+		return order.Change{}, noOrder()
 	}
 	if !o.MayBecome(to) {
 		return order.Change{}, order.Errorf(order.CodeConflict, "The order is %s.", o.Status)
@@ -229,6 +271,9 @@ func (s *shop) Confirm(_ context.Context, id uuid.UUID, paymentID string) (order
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	p := s.payments[paymentID]
+	if s.orders[id] == nil {
+		return order.Change{}, noOrder()
+	}
 	if paymentID == "" && s.orders[id].Free() {
 		return s.move(id, order.Confirmed, func(*order.Order) error { return nil })
 	}
@@ -254,6 +299,9 @@ func (s *shop) Finish(_ context.Context, id uuid.UUID, to order.Status, reason o
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	if s.orders[id] == nil {
+		return order.Change{}, noOrder()
+	}
 	if reason == order.PaymentTimeout && s.orders[id].Status == order.PaymentPending {
 		for _, p := range s.payments {
 			if p.OrderID == id && p.State == order.PaymentReceived {

@@ -53,6 +53,9 @@ func violations() []check {
 			SELECT p.payment_id, 'order ' || o.order_id::text || ' is ' || o.status
 			FROM payments p JOIN orders o USING (order_id)
 			WHERE p.state = 'APPLIED' AND (o.status <> 'CONFIRMED' OR o.payment_id <> p.payment_id)`},
+		{"I3", "applied to an order that is not there", `
+			SELECT payment_id, 'order ' || order_id::text FROM payments p
+			WHERE state = 'APPLIED' AND NOT EXISTS (SELECT FROM orders o WHERE o.order_id = p.order_id)`},
 		{"I3", "applied with another amount", `
 			SELECT p.payment_id, p.amount || ' ' || p.currency || ' for order ' || o.order_id::text
 			FROM payments p JOIN orders o USING (order_id)

@@ -40,7 +40,7 @@ func (s *Store) recordMismatch(ctx context.Context, p order.Payment) (order.Paym
 		return err
 	})
 	if err := s.pool.SendBatch(ctx, &batch).Close(); err != nil {
-		return order.Payment{}, notRecorded(p, err)
+		return order.Payment{}, notRecorded(err)
 	}
 	if slices.Equal(reports, []int64{1}) {
 		s.meter.PaymentMoved(order.PaymentMismatch)

@@ -24,9 +24,10 @@ func scanPayment(row pgx.CollectableRow) (p order.Payment, err error) {
 // or MISMATCH, at p.ReceivedAt (zero: now). A payment that is known already
 // wins and is returned as it is, but for two: money may arrive after a decline,
 // and money that arrived is never forgotten; and a MISMATCH, which is kept
-// beside the payment and never changes one, may be put right or declined.
-// Codes: CodeOrderNotFound, CodeConflict when the payment id belongs to another
-// order, CodeValidation.
+// beside the payment and never changes one, may be put right or declined. Whether
+// there is such an order is not asked: money may come back for one that is lost.
+// Codes: CodeConflict when the payment id belongs to another order,
+// CodeValidation.
 func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error) {
 	switch p.State {
 	case order.PaymentMismatch:
@@ -52,17 +53,14 @@ func (s *Store) RecordPayment(ctx context.Context, p order.Payment) (order.Payme
 	case errors.Is(err, pgx.ErrNoRows):
 		return s.knownPayment(ctx, p)
 	case err != nil:
-		return order.Payment{}, notRecorded(p, err)
+		return order.Payment{}, notRecorded(err)
 	}
 	s.meter.PaymentMoved(recorded.State)
 	return recorded, nil
 }
 
-func notRecorded(p order.Payment, err error) error {
-	switch {
-	case violates(err, "payments_order_id_fkey"):
-		return orderNotFound(p.OrderID)
-	case badData(err):
+func notRecorded(err error) error {
+	if badData(err) {
 		return order.Wrap(err, order.CodeValidation, "The payment cannot be stored.")
 	}
 	return dbError("record payment", err)

@@ -30,6 +30,7 @@ func Run(t *testing.T, open func(*testing.T) Backend) {
 	for name, test := range map[string]func(suite){
 		"what does not exist is not found":                  suite.nothing,
 		"an order reads as it was accepted":                 suite.accepted,
+		"an order that was lost is put back as accepted":    suite.lost,
 		"orders are listed in pages, newest first":          suite.list,
 		"recent orders are those open and those changed":    suite.recent,
 		"history begins behind what is known":               suite.history,

@@ -22,13 +22,32 @@ func (s suite) nothing() {
 		_, err = s.Restock(s.Context(), "chair", 1, key)
 		s.refuses("a product to restock", err, order.CodeProductNotFound)
 	}
-	_, err = s.RecordPayment(s.Context(), order.Payment{
-		ID: "pay", OrderID: unknown, Money: order.Money{Amount: 1, Currency: "EUR"}, State: order.PaymentReceived,
-	})
-	s.refuses("an order to pay for", err, order.CodeOrderNotFound)
 	orders, err := s.List(s.Context(), "nobody", "", uuid.Nil, 10)
 	s.must(err)
 	s.are(orders)
+}
+
+// An order may be lost, and the money that comes for it must not be.
+func (s suite) lost() {
+	s.stock("lamp", 10)
+	now := time.Now().UTC().Truncate(time.Millisecond)
+	lost := order.Order{
+		ID: uuid.Must(uuid.NewV7()), UserID: "ann", ProductID: "lamp", Quantity: 1, UnitPrice: 1999, Amount: 1999, Currency: "EUR",
+		Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now,
+	}
+	if p := s.reports(lost, "pay", right); p.State != right {
+		s.Errorf("a payment for it: %+v", p)
+	}
+	s.reports(lost, "odd", wrong)
+	s.must(s.Restore(s.Context(), lost))
+	if got, err := s.Order(s.Context(), lost.ID); err != nil || got != lost {
+		s.Errorf("got  %+v, %v\nwant %+v", got, err, lost)
+	}
+	s.Advance(s.T, lost.ID, order.PaymentPending)
+	s.must(s.Restore(s.Context(), lost))
+	if got, err := s.Order(s.Context(), lost.ID); err != nil || got.Status != order.PaymentPending {
+		s.Errorf("restored again it is %s, %v", got.Status, err)
+	}
 }
 
 func (s suite) accepted() {

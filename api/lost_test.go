@@ -1,0 +1,115 @@
+package api
+
+import (
+	"errors"
+	"slices"
+	"testing"
+
+	"order-service/order"
+)
+
+// lose forgets an order that stood in status, and has its saga remember that it
+// ended it as end; "": it runs.
+func (s *shop) lose(status, end order.Status) order.Order {
+	o := s.put("ann", status)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	delete(s.orders, o.ID)
+	delete(s.history, o.ID)
+	remembered := o.Reservation().Order()
+	if end != "" {
+		remembered.Status = end
+	}
+	s.remembered[o.ID] = remembered
+	return o
+}
+
+// The provider has the buyer's money, and a report that is answered 404 for ever
+// is one that it stops to send.
+func TestReportOfAnOrderThatTheDatabaseLostIsTaken(t *testing.T) {
+	ended := order.Errorf(order.CodeConflict, "The workflow has ended.")
+	for name, c := range map[string]struct {
+		end      order.Status
+		sagaErr  error
+		amount   int64
+		status   int
+		call     string
+		restored bool
+		payment  order.PaymentState
+	}{
+		"while its workflow runs":           {"", nil, 3998, 200, "received pay_1", true, order.PaymentReceived},
+		"of another amount":                 {"", nil, 1, 409, "", true, order.PaymentMismatch},
+		"once it was confirmed":             {order.Confirmed, ended, 3998, 503, "received pay_1", true, order.PaymentReceived},
+		"once it was cancelled":             {order.Cancelled, ended, 3998, 200, "refund pay_1", false, order.PaymentReceived},
+		"once it failed":                    {order.Failed, ended, 3998, 200, "refund pay_1", false, order.PaymentReceived},
+		"of another amount, once it failed": {order.Failed, ended, 1, 409, "", false, order.PaymentMismatch},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop := newShop()
+			shop.sagaErr = c.sagaErr
+			s := serve(t, shop)
+			o := shop.lose(order.PaymentPending, c.end)
+			if a := s.pay(o, paid("pay_1", c.amount, "EUR")); a.StatusCode != c.status {
+				t.Errorf("%d %s, want %d", a.StatusCode, a.body, c.status)
+			}
+			calls := shop.seenCalls()
+			if c.call == "" && len(calls) > 0 || c.call != "" && !slices.Equal(calls, []string{c.call}) {
+				t.Errorf("calls %v, want %q", calls, c.call)
+			}
+			if got, restored := shop.orders[o.ID]; restored != c.restored || restored && got.Status != order.Pending {
+				t.Errorf("restored: %v, %s", restored, got.Status)
+			}
+			if p := shop.payments["pay_1"]; p.State != c.payment || p.OrderID != o.ID {
+				t.Errorf("the payment is %+v", p)
+			}
+		})
+	}
+}
+
+func TestReportRepeatedForAnOrderThatIsLostForGoodIsTaken(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.lose(order.PaymentPending, order.Cancelled)
+	s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+	shop.setPayment("pay_1", order.PaymentRefunded)
+	s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+	s.declinePayment(o, `{"paymentId":"pay_2"}`).ok(t)
+	if calls := shop.seenCalls(); !slices.Equal(calls, []string{"refund pay_1"}) {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+func TestDeclineOfAnOrderThatTheDatabaseLostIsPassedOn(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.lose(order.PaymentPending, "")
+	s.declinePayment(o, `{"paymentId":"pay_1","reason":"no funds"}`).ok(t)
+	if calls := shop.seenCalls(); !slices.Equal(calls, []string{"declined pay_1 no funds"}) {
+		t.Errorf("calls %v", calls)
+	}
+}
+
+func TestReportOfALostOrderIsRepeatedWhileItCannotBeLookedUp(t *testing.T) {
+	shop := newShop()
+	shop.recallErr = errors.New("connection refused")
+	s := serve(t, shop)
+	o := shop.lose(order.PaymentPending, "")
+	s.pay(o, paid("pay_1", 3998, "EUR")).problem(t, 503, order.CodeUnavailable)
+	if !shop.unpaid() {
+		t.Errorf("payments %v, calls %v", shop.payments, shop.calls)
+	}
+}
+
+// Temporal is asked for nobody who cannot sign.
+func TestLostOrderIsNotFoundByItsReaders(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	o := shop.lose(order.PaymentPending, "")
+	path := "/orders/" + o.ID.String()
+	for _, request := range [][2]string{{"GET", path}, {"GET", path + "/events"}, {"GET", path + "/timeline"}, {"POST", path + "/cancel"}} {
+		s.as("ann", request[0], request[1], "").problem(t, 404, order.CodeOrderNotFound)
+	}
+	if len(shop.orders) != 0 {
+		t.Error("it was restored")
+	}
+}
