@@ -48,6 +48,8 @@
 //   - A process that dies in a step leaves no marker of it, and the workflow may
 //     not come to repeat the step: a cancellation may have arrived since. So
 //     ReadOrder and Finish publish the changes that were left unpublished.
+//   - A step that finds the order lost, or where it stood long ago, puts it back
+//     from what the saga knows and is made once more (see restore.go).
 //   - No payment is dropped: before a workflow returns, each that it was told of
 //     and did not apply is handed to RefundWorkflow. A report that reaches it
 //     later finds the order final, and whoever brought it starts the refund.
