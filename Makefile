@@ -44,7 +44,7 @@ test-e2e: setup-test build ## build and exec the binary, drive it through HTTP o
 test-real: setup-test-real build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Temporal on it
 	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m $(WAITING) ./...
 
-test-deploy: build ## the chart, the alerts, their runbooks and the dashboards, by Helm's, kubeconform's and Prometheus' own code
+test-deploy: build ## the chart, alerts, runbooks, dashboards and compose.yaml, by Helm's, kubeconform's, Prometheus' and Compose's own code or schemas
 	cd deploy/test && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./... && go test -count=1 ./...
 
 test-contract: setup-test-contract build ## schemathesis, with every check, over what openapi.yaml promises (needs Python 3.11)

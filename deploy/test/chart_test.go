@@ -1,5 +1,5 @@
 // Package deploy tests what is deployed: the Helm chart, the alerts with their
-// runbooks, and the dashboards. It is a module of its own, because Helm, the
+// runbooks, the dashboards, and compose.yaml with what it mounts. It is a module of its own, because Helm, the
 // Kubernetes types, kubeconform and Prometheus are nothing that the service needs.
 package deploy
 

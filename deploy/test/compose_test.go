@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/prometheus/prometheus/config"
+	"github.com/santhosh-tekuri/jsonschema/v6"
 	"sigs.k8s.io/yaml"
 )
 
@@ -21,6 +22,7 @@ type composeFile struct {
 		Tmpfs       []string `json:"tmpfs"`
 		Command     any      `json:"command"`
 		Environment any      `json:"environment"`
+		Ports       []string `json:"ports"`
 	} `json:"services"`
 	Volumes map[string]any `json:"volumes"`
 }
@@ -31,6 +33,45 @@ func compose(t *testing.T) (c composeFile) {
 		t.Fatal(err)
 	}
 	return c
+}
+
+// composeSchemas are those of Docker Compose 2.23.3 and of a recent one. That of
+// 2.23.1, the oldest that compose.yaml promises to work with, differs from the
+// first in what a network's mac_address and develop are, which are not used.
+var composeSchemas = []string{"github.com/compose-spec/compose-go@v1.20.2", "github.com/compose-spec/compose-go/v2@v2.16.2"}
+
+func TestComposeTakesTheFile(t *testing.T) {
+	file, err := yaml.YAMLToJSONStrict([]byte(readFile(t, "../../compose.yaml")))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range composeSchemas {
+		const location = "/schema/compose-spec.json"
+		compiler := jsonschema.NewCompiler()
+		if err := compiler.AddResource(location, parsed(t, readFile(t, module(t, name)+location))); err != nil {
+			t.Fatal(err)
+		}
+		schema, err := compiler.Compile(location)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := schema.Validate(parsed(t, string(file))); err != nil {
+			t.Errorf("%s: %v", name, err)
+		}
+		misspelt := strings.Replace(string(file), `"healthcheck"`, `"heathcheck"`, 1)
+		if err := schema.Validate(parsed(t, misspelt)); err == nil {
+			t.Errorf("%s takes anything", name)
+		}
+	}
+}
+
+func parsed(t *testing.T, text string) any {
+	t.Helper()
+	v, err := jsonschema.UnmarshalJSON(strings.NewReader(text))
+	if err != nil {
+		t.Fatal(err)
+	}
+	return v
 }
 
 func TestComposeMountsWhatThereIs(t *testing.T) {

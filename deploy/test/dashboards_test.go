@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-
-	"sigs.k8s.io/yaml"
 )
 
 // dashboardFiles are the texts of the dashboards by their names.
@@ -134,29 +132,14 @@ func TestADotOnTheDashboardLeadsToItsTrace(t *testing.T) {
 	if !slices.Contains(command, any("--enable-feature=exemplar-storage")) {
 		t.Errorf("Prometheus keeps no exemplars: %q", command)
 	}
-	var provisioned struct{ Datasources []datasource }
-	if err := yaml.Unmarshal([]byte(readFile(t, "../compose/grafana-datasources.yaml")), &provisioned); err != nil {
-		t.Fatal(err)
-	}
 	kinds := map[string]string{}
-	for _, source := range provisioned.Datasources {
+	for _, source := range provisioned(t) {
 		kinds[source.UID] = source.Type
 	}
-	for _, source := range provisioned.Datasources {
+	for _, source := range provisioned(t) {
 		to := source.JSONData.ExemplarTraceIDDestinations
 		if source.Type == "prometheus" && (len(to) != 1 || to[0].Name != "trace_id" || kinds[to[0].DatasourceUID] != "tempo") {
 			t.Errorf("the exemplars of %s lead to %+v", source.UID, to)
 		}
 	}
-}
-
-// datasource is one that Grafana is provisioned with.
-type datasource struct {
-	UID, Type string
-	JSONData  struct {
-		ExemplarTraceIDDestinations []struct {
-			Name          string `json:"name"`
-			DatasourceUID string `json:"datasourceUid"`
-		} `json:"exemplarTraceIdDestinations"`
-	} `json:"jsonData"`
 }
