@@ -17,6 +17,7 @@ type Config struct {
 	Dir        string      // data directory; empty keeps everything in memory
 	TLS        *tls.Config // nil: plain TCP
 	User       User        // who may do everything, as others may whom he adds; the zero User: nobody is asked
+	Login      *Login      // in place of User, for a mechanism that kfake does not know
 }
 
 // User logs in with a password.
@@ -48,6 +49,9 @@ func Start(cfg Config) (*Broker, error) {
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("start kfake: %w", err)
+	}
+	if cfg.Login != nil {
+		cfg.Login.attend(cluster)
 	}
 	return &Broker{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), cluster: cluster}, nil
 }
