@@ -6,6 +6,7 @@ import (
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"os"
 	"os/exec"
 	"path/filepath"
 	"slices"
@@ -16,7 +17,9 @@ import (
 // A target that is not listed, for it is behind a build tag that scripts/fuzz
 // does not set, or in a module that it does not find, is never run by anybody.
 func TestMakeFuzzRunsEveryTargetThereIs(t *testing.T) {
-	out, err := exec.Command("scripts/fuzz", "--list").CombinedOutput()
+	list := exec.Command("scripts/fuzz", "--list")
+	list.Stderr = os.Stderr // where go says what it downloads
+	out, err := list.Output()
 	if err != nil {
 		t.Fatalf("scripts/fuzz --list: %v\n%s", err, out)
 	}

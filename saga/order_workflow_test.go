@@ -12,6 +12,7 @@ import (
 	"go.temporal.io/sdk/activity"
 	"go.temporal.io/sdk/converter"
 	"go.temporal.io/sdk/testsuite"
+	"go.temporal.io/sdk/worker"
 
 	"order-service/order"
 )
@@ -41,6 +42,7 @@ func newRunOf(t *testing.T, s *shop, id uuid.UUID) *run {
 	suite.SetLogger(logger{zerolog.Nop()})
 	env := suite.NewTestWorkflowEnvironment()
 	env.SetTestTimeout(20 * time.Second) // of the real clock
+	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: deadlock})
 	env.RegisterWorkflow(OrderWorkflow)
 	env.RegisterWorkflow(RefundWorkflow)
 	env.RegisterActivity(&activities{Deps: s.deps(), log: zerolog.Nop(), now: env.Now, patience: initiatePatience})
