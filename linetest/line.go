@@ -16,6 +16,10 @@ type Line struct {
 	Address string // where it begins
 	Backend string // where it leads; may be set later, before it is used
 
+	// Alter returns what a client hears instead of what the backend said. It is
+	// given what came at once; nil: it hears that. May be set before the line is used.
+	Alter func([]byte) []byte
+
 	listener net.Listener
 	slow     atomic.Int64 // what an answer takes more, ns
 	running  sync.WaitGroup
@@ -124,8 +128,8 @@ func (l *Line) connect(client net.Conn) {
 	}
 	defer l.disown(client, server)
 	var asking sync.WaitGroup
-	asking.Go(func() { l.pass(server, client, func() { l.await(n) }) })
-	l.pass(client, server, func() { l.await(n); time.Sleep(time.Duration(l.slow.Load())) })
+	asking.Go(func() { l.pass(server, client, func() { l.await(n) }, nil) })
+	l.pass(client, server, func() { l.await(n); time.Sleep(time.Duration(l.slow.Load())) }, l.Alter)
 	asking.Wait()
 }
 
@@ -153,8 +157,8 @@ func (l *Line) disown(conns ...net.Conn) {
 }
 
 // pass copies until one side ends, then ends both. It calls before whenever it
-// is about to say something.
-func (l *Line) pass(to, from net.Conn, before func()) {
+// is about to say something, and alter, unless nil, for what that is.
+func (l *Line) pass(to, from net.Conn, before func(), alter func([]byte) []byte) {
 	defer to.Close()
 	defer from.Close()
 	buf := make([]byte, 64<<10)
@@ -162,7 +166,11 @@ func (l *Line) pass(to, from net.Conn, before func()) {
 		n, err := from.Read(buf)
 		before()
 		if n > 0 {
-			if _, err := to.Write(buf[:n]); err != nil {
+			said := buf[:n]
+			if alter != nil {
+				said = alter(said)
+			}
+			if _, err := to.Write(said); err != nil {
 				return
 			}
 		}

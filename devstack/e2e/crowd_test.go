@@ -29,8 +29,26 @@ const (
 // openDoors lets a crowd in. Its shop has no other orders.
 func (s *shop) openDoors() *crowd {
 	s.t.Helper()
+	c := s.newCrowd()
+	c.open()
+	return c
+}
+
+// newCrowd is one before closed doors.
+func (s *shop) newCrowd() *crowd {
+	s.t.Helper()
 	s.insisting = true
-	c := &crowd{shop: s, productID: s.product(1_000_000), closing: make(chan struct{}), closed: make(chan struct{})}
+	return &crowd{shop: s, productID: s.product(1_000_000), closing: make(chan struct{}), closed: make(chan struct{})}
+}
+
+// sendAhead lets one wave in before the doors open, and waits until it has left.
+func (c *crowd) sendAhead() {
+	c.wave(func() {})
+	c.buyers.Wait()
+	c.waves++
+}
+
+func (c *crowd) open() {
 	go func() {
 		defer close(c.closed)
 		room := make(chan struct{}, crowdAtOnce)
@@ -40,7 +58,6 @@ func (s *shop) openDoors() *crowd {
 			c.waves++
 		}
 	}()
-	return c
 }
 
 // saleThrough has trouble come and go in the middle of a sale.

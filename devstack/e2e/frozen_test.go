@@ -15,12 +15,13 @@ import (
 )
 
 // silence is a backend that says nothing for a while, without closing a
-// connection, to one of the roles.
+// connection, to one of the roles or to both.
 type silence struct {
 	backend string
-	role    string // kafka's is "all": a broker tells everybody one address
+	role    string // "all": to both
 	thaws   bool   // afterwards everything arrives, else only new connections live
 	refuses bool   // orders are 503 meanwhile
+	lasts   time.Duration
 }
 
 func (f silence) String() string {
@@ -31,34 +32,44 @@ func (f silence) String() string {
 	return strings.Join([]string{f.backend, f.role, after}, "-")
 }
 
-// silences are those of the backends without which no order is taken, followed
-// by new connections only, which is the worse end. With SOAK they are all.
+// How long a silence lasts. The long one is longer than any deadline and than the
+// time after which Postgres gives up a silent session; the short one is longer
+// than any request may take.
+const (
+	longSilence  = 30 * time.Second
+	shortSilence = 15 * time.Second
+)
+
+// silences are, with SOAK, those of every backend to each role that speaks to
+// it, with both ends. Without, every backend, role and end is among them.
 func silences() []silence {
-	all := []silence{
-		{backend: "postgres", role: "api", refuses: true},
-		{backend: "redis", role: "api", refuses: true},
+	if soaking {
+		return everySilence()
 	}
-	if !soaking {
-		return all
+	return []silence{
+		{backend: "postgres", role: "api", refuses: true, lasts: longSilence},
+		{backend: "redis", role: "api", refuses: true, lasts: shortSilence},
+		{backend: "kafka", role: "api", thaws: true, lasts: shortSilence},
+		{backend: "kafka", role: "worker", lasts: shortSilence},
+		{backend: "temporal", role: "worker", thaws: true, lasts: shortSilence},
+		{backend: "provider", role: "worker", lasts: shortSilence},
 	}
-	all = append(all,
-		silence{backend: "postgres", role: "worker"},
-		silence{backend: "redis", role: "worker"},
-		silence{backend: "kafka", role: "all"},
-		silence{backend: "temporal", role: "api"},
-		silence{backend: "temporal", role: "worker"},
-		silence{backend: "provider", role: "worker"},
-	)
-	for _, f := range all {
-		f.thaws = true
-		all = append(all, f)
+}
+
+func everySilence() (all []silence) {
+	both := []string{"api", "worker"}
+	for backend, roles := range map[string][]string{
+		"postgres": both, "redis": both, "kafka": {"api", "worker", "all"}, "temporal": both, "provider": {"worker"},
+	} {
+		for _, role := range roles {
+			refuses := role == "api" && (backend == "postgres" || backend == "redis")
+			for _, thaws := range []bool{false, true} {
+				all = append(all, silence{backend, role, thaws, refuses, longSilence})
+			}
+		}
 	}
 	return all
 }
-
-// silenceLasts is longer than any deadline and, for Postgres, than the time
-// after which it gives up a silent session.
-const silenceLasts = 30 * time.Second
 
 // recovery is how soon after a silence orders must be taken again, and how soon
 // those who wait in it must be answered: 10 s, and a margin for a machine that
@@ -78,15 +89,16 @@ func (f silence) test(t *testing.T) {
 	s, line, env := f.shop(t)
 	s.witness = new(witness)
 	api, worker := s.startWatched("api", f.of("api", env)), s.startWatched("worker", f.of("worker", env))
-	s.product(1) // the connections that a sale needs are there
+	sale := s.newCrowd()
+	sale.sendAhead() // what a sale needs once is there from now on
 	quiet := []figures{api.figures(), worker.figures()}
-	sale := s.openDoors()
+	sale.open()
 	defer sale.close()
 	time.Sleep(2 * crowdEvery)
 
 	began := time.Now()
 	line.Freeze()
-	expectAlive(t, silenceLasts, api, worker)
+	expectAlive(t, f.lasts, api, worker)
 	f.expectOneLeader(api, worker)
 	ended := time.Now()
 	if f.thaws {
@@ -100,8 +112,8 @@ func (f silence) test(t *testing.T) {
 	time.Sleep(2 * crowdEvery)
 	sale.settle()
 	f.expectAnswered(t, s.witness, began, ended)
-	api.expectBack(quiet[0])
-	worker.expectBack(quiet[1])
+	api.expectBack(quiet[0], spareInAPI)
+	worker.expectBack(quiet[1], spareInWorker)
 }
 
 // expectAlive looks every second for d whether the services answer /livez.
@@ -146,8 +158,9 @@ func (s *shop) expectAcceptedSince(t time.Time) {
 }
 
 // expectAnswered fails the test unless buyers heard within 10 s what became of
-// their orders while the backend was silent, and soon nearly all of them at
-// once: now and then one has to find out whether the trouble is over.
+// their orders while the backend was silent. Where they are refused it must soon
+// be at once, for nearly all: now and then one has to find out whether the trouble
+// is over. Else some must get in: there is room for more than came before.
 func (f silence) expectAnswered(t *testing.T, w *witness, began, ended time.Time) {
 	t.Helper()
 	orders := w.saw(func(a heard) bool {
@@ -174,6 +187,9 @@ func (f silence) expectAnswered(t *testing.T, w *witness, began, ended time.Time
 	if f.refuses && soon*10 < waited*9 {
 		t.Errorf("only %d of %d refusals came at once", soon, waited)
 	}
+	if !f.refuses && accepted == 0 {
+		t.Error("no order was accepted, though intake does without what was silent")
+	}
 }
 
 // shop is one whose services may be led by the line, with env.
@@ -181,8 +197,10 @@ func (f silence) shop(t *testing.T) (s *shop, l *line, env map[string]string) {
 	t.Helper()
 	switch f.backend {
 	case "kafka":
-		l = newBrokerBehind(t)
-		return newShop(t, "KAFKA_BOOTSTRAP", l.Address, "INTAKE_BUDGET", "100ms"), l, nil
+		b := newBroker(t)
+		l = newKafkaLine(t, b.address)
+		s = newShop(t, "KAFKA_BOOTSTRAP", b.address, "INTAKE_BUDGET", "100ms")
+		return s, l, map[string]string{"KAFKA_BOOTSTRAP": l.Address}
 	case "provider":
 		l = newLine(t, "") // before the shop, which brings the provider
 		s = newShop(t, "INTAKE_BUDGET", "100ms")
@@ -208,9 +226,9 @@ func hostOf(t *testing.T, rawURL string) string {
 	return u.Host
 }
 
-// of is env for the role that the silence is about.
+// of is env for a role that the silence is about.
 func (f silence) of(role string, env map[string]string) map[string]string {
-	if role == f.role {
+	if role == f.role || f.role == "all" {
 		return env
 	}
 	return nil
@@ -247,8 +265,8 @@ func (s *shop) startWatched(role string, env map[string]string) *watched {
 	return w
 }
 
-// figures are what must be again as it was.
-type figures struct{ goroutines, connections, leader int }
+// figures are what must be again as it was, and the most connections there may be.
+type figures struct{ goroutines, connections, most, leader int }
 
 func (w *watched) figures() (f figures) {
 	t := w.shop.t
@@ -261,7 +279,7 @@ func (w *watched) figures() (f figures) {
 	defer resp.Body.Close()
 	wanted := map[string]*int{
 		"go_goroutines": &f.goroutines, "order_service_postgres_connections_in_use": &f.connections,
-		"order_service_upkeep_leader": &f.leader,
+		"order_service_postgres_connections_max": &f.most, "order_service_upkeep_leader": &f.leader,
 	}
 	lines := bufio.NewScanner(resp.Body)
 	for lines.Scan() {
@@ -273,20 +291,23 @@ func (w *watched) figures() (f figures) {
 	return f
 }
 
-// spareGoroutines are those of requests and streams that are about to end, and
-// those that a process which has done nothing yet is still without, some twenty.
-// What leaks with each request of a silence leaks by the hundred.
-const spareGoroutines = 60
+// What a process may have more of than after a first wave of buyers: goroutines of
+// connections that a sale opened and keeps for a while. The worker, after Temporal
+// was silent to it, was seen to keep 27.
+const (
+	spareInAPI    = 20
+	spareInWorker = 40
+)
 
 // expectBack waits until the service has no more goroutines and connections in
-// use than it had before.
-func (w *watched) expectBack(before figures) {
+// use than it had before, but for a few spare ones.
+func (w *watched) expectBack(before figures, spare int) {
 	t := w.shop.t
 	t.Helper()
 	var now figures
 	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
 		now = w.figures()
-		if now.goroutines > 0 && now.goroutines <= before.goroutines+spareGoroutines && now.connections <= before.connections+1 {
+		if now.goroutines > 0 && now.goroutines <= before.goroutines+spare && now.connections <= before.connections+1 {
 			t.Logf("%s: %+v, before %+v", w.name, now, before)
 			return
 		}

@@ -24,26 +24,11 @@ type broker struct {
 // newBroker starts a broker that runs until the test's shops are closed.
 func newBroker(t *testing.T) *broker {
 	t.Helper()
-	return newBrokerAt(t, freePort(t), "")
-}
-
-// newBrokerBehind starts one to which every client is led by the line.
-func newBrokerBehind(t *testing.T) *line {
-	t.Helper()
 	port := freePort(t)
-	l := newLine(t, loopback(port))
-	newBrokerAt(t, port, l.Address)
-	return l
-}
-
-func newBrokerAt(t *testing.T, port int, advertised string) *broker {
-	t.Helper()
 	if os.Getenv("KAFKA_KIND") == "apache" {
-		cfg := apacheConfig(t, port)
-		cfg.Advertised = advertised
-		return startBroker(t, port, runApache(t, cfg))
+		return startBroker(t, port, runApache(t, apacheConfig(t, port)))
 	}
-	return startBroker(t, port, runKfake(kafka.Config{Port: port, Advertised: advertised, Dir: t.TempDir()}))
+	return startBroker(t, port, runKfake(kafka.Config{Port: port, Dir: t.TempDir()}))
 }
 
 func startBroker(t *testing.T, port int, run func() (func() error, error)) *broker {

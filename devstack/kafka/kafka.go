@@ -12,12 +12,11 @@ import (
 
 // Config says where a Broker listens and keeps its data.
 type Config struct {
-	Port       int         // loopback port; it is advertised, so it must stay the same on one Dir
-	Advertised string      // host:port that clients are told instead, for a broker behind something
-	Dir        string      // data directory; empty keeps everything in memory
-	TLS        *tls.Config // nil: plain TCP
-	User       User        // who may do everything, as others may whom he adds; the zero User: nobody is asked
-	Login      *Login      // in place of User, for a mechanism that kfake does not know
+	Port  int         // loopback port; it is advertised, so it must stay the same on one Dir
+	Dir   string      // data directory; empty keeps everything in memory
+	TLS   *tls.Config // nil: plain TCP
+	User  User        // who may do everything, as others may whom he adds; the zero User: nobody is asked
+	Login *Login      // in place of User, for a mechanism that kfake does not know
 }
 
 // User logs in with a password.
@@ -43,9 +42,6 @@ func Start(cfg Config) (*Broker, error) {
 	if cfg.User != (User{}) {
 		opts = append(opts, kfake.EnableSASL(), kfake.Superuser(cfg.User.Mechanism, cfg.User.Name, cfg.User.Password))
 	}
-	if cfg.Advertised != "" {
-		opts = append(opts, kfake.ListenFn(cfg.listen))
-	}
 	cluster, err := kfake.NewCluster(opts...)
 	if err != nil {
 		return nil, fmt.Errorf("start kfake: %w", err)
@@ -55,25 +51,6 @@ func Start(cfg Config) (*Broker, error) {
 	}
 	return &Broker{Address: net.JoinHostPort("127.0.0.1", strconv.Itoa(cfg.Port)), cluster: cluster}, nil
 }
-
-// listen listens on address and says that it is Advertised: kfake tells clients
-// what its listener tells it.
-func (cfg Config) listen(network, address string) (net.Listener, error) {
-	told, err := net.ResolveTCPAddr(network, cfg.Advertised)
-	if err != nil {
-		return nil, err
-	}
-	listener, err := net.Listen(network, address)
-	return behind{listener, told}, err
-}
-
-type behind struct {
-	net.Listener
-	told net.Addr
-}
-
-// Addr is where clients are sent.
-func (b behind) Addr() net.Addr { return b.told }
 
 // Stop ends the broker; what was acknowledged is on disk.
 func (b *Broker) Stop() error {

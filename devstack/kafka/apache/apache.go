@@ -24,7 +24,6 @@ import (
 type Config struct {
 	Port       func() (int, error) // called when no broker is left in Dir: the last port is free then
 	Controller func() (int, error) // port of the KRaft controller, called likewise
-	Advertised string              // host:port that clients are told; empty: where it listens
 	Dir        string              // for data, settings, pidfile and log
 	Durable    bool                // sync every batch before it is acknowledged; without it a power cut loses some, a crash of Kafka none
 	Log        zerolog.Logger

@@ -63,9 +63,6 @@ func (n node) logSettings() string { return filepath.Join(n.Dir, "log4j2.propert
 func (n node) writeSettings(file, data string) error {
 	text := fmt.Sprintf("%s\nlisteners=BROKER://%s,CONTROLLER://%s\ncontroller.quorum.voters=1@%s\nlog.dirs=%s\n",
 		serverProperties, address(n.port), address(n.controller), address(n.controller), data)
-	if n.Advertised != "" {
-		text += "advertised.listeners=BROKER://" + n.Advertised + "\n"
-	}
 	if n.Durable {
 		text += "log.flush.interval.messages=1\n"
 	}
