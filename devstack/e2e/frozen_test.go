@@ -293,7 +293,7 @@ func (w *watched) figures() (f figures) {
 
 // What a process may have more of than after a first wave of buyers: goroutines of
 // connections that a sale opened and keeps for a while. The worker, after Temporal
-// was silent to it, was seen to keep 27.
+// was silent to it, was seen to have 27 more for a minute.
 const (
 	spareInAPI    = 20
 	spareInWorker = 40

@@ -43,12 +43,13 @@ func descriptors() int {
 type burden func(ctx context.Context, s *shop, there func()) (did string)
 
 // TestOrdersAreTakenUnder has an order taken every few milliseconds while the
-// same process has something else to do, and far too much of it.
+// same process has something else to do, and far too much of it. One burden is not
+// heavy but complete: it leaves no connection to Postgres to anybody but intake.
 func TestOrdersAreTakenUnder(t *testing.T) {
 	t.Parallel()
 	s := newShop(t, "SSE_MAX_STREAMS_PER_USER", "200")
 	s.start("worker")
-	s.start("api")
+	api := s.startWatched("api", nil)
 	productID := s.product(1_000_000)
 	s.anyone().buy(productID, 1) // the gate has its price
 	for name, bear := range map[string]burden{
@@ -56,6 +57,7 @@ func TestOrdersAreTakenUnder(t *testing.T) {
 		"AStormOfReads":       read,
 		"TheBoard":            watchBoard,
 		"Verify":              verifyAgainAndAgain,
+		"AllConnectionsTaken": api.takeConnections,
 	} {
 		t.Run(name, func(t *testing.T) {
 			mine := *s // with this burden's t
@@ -86,16 +88,14 @@ func (s *shop) sellQuickly(productID string) {
 	s.t.Helper()
 	took := s.place(productID, either(200, 2_000))
 	slices.Sort(took)
-	slowest := took[len(took)-1]
-	s.t.Logf("%d orders: half within %s, 99 of 100 within %s, all within %s", len(took), took[len(took)/2], took[len(took)*99/100], slowest)
-	if slowest > 15*time.Second {
-		s.t.Errorf("an order took %s", slowest)
-	}
+	s.t.Logf("%d orders: half within %s, 99 of 100 within %s, all within %s",
+		len(took), took[len(took)/2], took[len(took)*99/100], took[len(took)-1])
 }
 
 // place has orders placed, a few at a time, and returns how long each took. All
-// of them must be taken, at the first try but for one in ten: Redis has 30 ms,
-// and where the processors are what is short it may be Redis that gets none.
+// of them must be taken. None may be told that too many wait, nor that Postgres
+// cannot be reached. Only Redis may be late: it has 30 ms, and where the processors
+// are what is short it may be Redis that gets none. Then the buyer insists.
 func (s *shop) place(productID string, orders int) []time.Duration {
 	s.t.Helper()
 	const atOnce = 4
@@ -104,9 +104,14 @@ func (s *shop) place(productID string, orders int) []time.Duration {
 	var buyers sync.WaitGroup
 	for first := range atOnce {
 		buyers.Go(func() {
-			for i := first; i < orders; i += atOnce {
+			for i := first; i < orders && !s.t.Failed(); i += atOnce {
 				begun := time.Now()
-				for s.late(productID) && again.Add(1) < int64(orders) { // else it would be for ever
+				for s.late(productID) {
+					again.Add(1)
+					if time.Since(begun) > patience {
+						s.t.Errorf("an order was not taken within %s", patience)
+						return
+					}
 				}
 				took[i] = time.Since(begun)
 				time.Sleep(10 * time.Millisecond)
@@ -115,9 +120,6 @@ func (s *shop) place(productID string, orders int) []time.Duration {
 	}
 	buyers.Wait()
 	s.t.Logf("%d answers of %d were 503, because Redis was late", again.Load(), again.Load()+int64(orders))
-	if again.Load() > int64(orders/10) {
-		s.t.Error("that is more than one in ten")
-	}
 	return took
 }
 
@@ -272,4 +274,39 @@ func verifyAgainAndAgain(ctx context.Context, s *shop, there func()) string {
 		_, _ = s.run("--verify", "--json") // what it says of a shop in mid-sale is not the subject
 	}
 	return fmt.Sprintf("verified %d times", n)
+}
+
+// intakeConns are the connections to Postgres that are intake's.
+const intakeConns = 4
+
+// takeConnections has every other one in use for as long as the burden lasts, by
+// reads that wait for a lock, and more reads in the queue for one.
+func (w *watched) takeConnections(ctx context.Context, s *shop, there func()) string {
+	root := s.buyer("root", admin)
+	var id uuid.UUID
+	s.ask(`SELECT order_id FROM orders LIMIT 1`, &id)
+	db := s.database(ctx)
+	defer db.Close(context.Background())
+	if _, err := db.Exec(ctx, `BEGIN; LOCK TABLE order_events IN ACCESS EXCLUSIVE MODE`); err != nil {
+		s.t.Error(err) // no order's way to its 202 leads through this table
+		return ""
+	}
+	most := w.figures().most - intakeConns
+	client := &http.Client{Timeout: patience}
+	var crowd sync.WaitGroup
+	for range 3 * most {
+		crowd.Go(func() {
+			for ctx.Err() == nil {
+				readOnce(ctx, client, s.url+"/orders/"+id.String()+"/timeline", root.token)
+			}
+		})
+	}
+	for ctx.Err() == nil {
+		if w.figures().connections >= most {
+			there()
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	crowd.Wait()
+	return fmt.Sprintf("%d connections were taken", most)
 }
