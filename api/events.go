@@ -19,17 +19,21 @@ const (
 	maxSnapshot  = 100 // orders
 )
 
-// openAtOnce is how many streams are begun at a time: enough to share statements,
-// few enough that a request beside them waits for no more than these.
-const openAtOnce = 64
+const (
+	// openAtOnce is how many streams are begun at a time: enough to share
+	// statements, few enough that a request beside them waits for no more than these.
+	openAtOnce = 64
+	// turnTimeout is for the wait to be among them: twenty thousand take two seconds.
+	turnTimeout = 5 * time.Second
+)
 
 // inTurn has streams begin a few at a time. Once connected they cost next to
 // nothing, but after a restart all come back at once, and twenty thousand of them
 // would be in front of every order for as long as that takes. CodeOverloaded: not
-// within the request's time.
+// within turnTimeout.
 func (s *Server) inTurn(begin fiber.Handler) fiber.Handler {
 	return func(c *fiber.Ctx) error {
-		ctx, cancel := s.context()
+		ctx, cancel := context.WithTimeout(s.base, turnTimeout)
 		defer cancel()
 		if err := s.openings.Acquire(ctx, 1); err != nil {
 			return order.Wrap(err, order.CodeOverloaded, "Too many streams are being opened. Please try again in a moment.")

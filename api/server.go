@@ -152,6 +152,7 @@ func (s *Server) configure() (err error) {
 // 0 picks a free one; Addr tells which.
 func (s *Server) Listen(addr string) error {
 	l := net.ListenConfig{Control: limitUnacked}
+	l.SetMultipathTCP(false) // which has no such limit: a vanished client's stream would be kept
 	tcp, err := l.Listen(context.Background(), "tcp", addr)
 	if err != nil {
 		return fmt.Errorf("listen: %w", err)
