@@ -232,6 +232,17 @@ func TestMetricsOfTheTemporalSDKKeepTheirNamesAndLabels(t *testing.T) {
 	)
 }
 
+// The SDK asks for its metrics anew with every request, task and poll.
+func TestAKnownMetricOfTheTemporalSDKCostsNoMap(t *testing.T) {
+	m := New("test")
+	labels := map[string]string{"namespace": "default", "operation": "StartWorkflowExecution", "task_queue": "q", "workflow_type": "OrderWorkflow"}
+	m.SDK.Counter("temporal_request", labels)(1)
+	// The name with its ending, and what adds to the counter.
+	if n := testing.AllocsPerRun(100, func() { m.SDK.Counter("temporal_request", labels)(1) }); n > 2 {
+		t.Errorf("%v allocations", n)
+	}
+}
+
 func TestPoolsAndStreamsAreReadAtTheScrape(t *testing.T) {
 	m := New("test")
 	m.WatchStreams(func() Streams { return Streams{Streams: 3, Sent: 20, Dropped: 1} })

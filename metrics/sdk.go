@@ -1,7 +1,6 @@
 package metrics
 
 import (
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -59,30 +58,46 @@ func (s *SDK) Timer(name string, labels map[string]string) func(time.Duration) {
 }
 
 // sdkMetric returns the metric of a name and its labels. The first to ask for
-// it has it made.
+// it has it made. The SDK asks anew all the time: for a metric that is known
+// nothing is allocated.
 func sdkMetric[M prometheus.Metric](s *SDK, name string, all map[string]string, create func(prometheus.Opts) M) M {
-	labels := prometheus.Labels{}
-	id := name
-	for _, key := range slices.Sorted(maps.Keys(all)) {
-		if slices.Contains(sdkDropped, key) || all[key] == "none" { // the SDK's word for nothing
-			continue
-		}
-		labels[key] = all[key]
-		id += "\xff" + key + "\xff" + all[key]
+	var (
+		keysRoom [8]string
+		idRoom   [256]byte
+	)
+	keys := sdkLabels(keysRoom[:0], all)
+	id := append(idRoom[:0], name...)
+	for _, key := range keys {
+		id = append(append(append(append(id, 0xff), key...), 0xff), all[key]...)
 	}
 	s.mu.RLock()
-	metric, ok := s.known[id].(M)
+	metric, ok := s.known[string(id)].(M)
 	s.mu.RUnlock()
 	if ok {
 		return metric
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if metric, ok = s.known[id].(M); !ok {
+	if metric, ok = s.known[string(id)].(M); !ok {
+		labels := make(prometheus.Labels, len(keys))
+		for _, key := range keys {
+			labels[key] = all[key]
+		}
 		metric = create(prometheus.Opts{Name: name, Help: "See the Temporal SDK metrics reference.", ConstLabels: labels})
-		s.known[id] = metric
+		s.known[string(id)] = metric
 	}
 	return metric
+}
+
+// sdkLabels appends to keys those of all that are kept, sorted.
+func sdkLabels(keys []string, all map[string]string) []string {
+	for key, value := range all {
+		if value != "none" && !slices.Contains(sdkDropped, key) { // the SDK's word for nothing
+			keys = append(keys, key)
+		}
+	}
+	slices.Sort(keys)
+	return keys
 }
 
 // Describe implements prometheus.Collector.
