@@ -139,8 +139,12 @@ func (g *group) readUnits(batch *pgx.Batch, ids []uuid.UUID) {
 }
 
 // lockPayments takes the payments with these ids, and those that have come for
-// the orders whose time to pay is over.
+// the orders whose time to pay is over. Most groups have neither, and would have
+// the statement planned for nothing.
 func (g *group) lockPayments(batch *pgx.Batch, ids []string, timedOut []uuid.UUID) {
+	if len(ids) == 0 && len(timedOut) == 0 {
+		return
+	}
 	batch.Queue(`
 		SELECT `+paymentColumns+` FROM payments
 		WHERE payment_id = ANY ($1) OR order_id = ANY ($2) AND state = 'RECEIVED'
