@@ -24,6 +24,7 @@ type ledger struct {
 	failing  error  // returned by every read
 
 	snapshotFails error // returned by GateSnapshot
+	snapshots     int   // how often it was asked for
 }
 
 type row struct {
@@ -173,6 +174,7 @@ func (l *ledger) GateSnapshot(_ context.Context, id string, yield func(order.Gat
 func (l *ledger) snapshot(id string) []order.GateChunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
+	l.snapshots++
 	p := *l.products[id]
 	chunks := []order.GateChunk{{Product: &p}}
 	if p.PerUserLimit > 0 {

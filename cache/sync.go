@@ -82,7 +82,7 @@ func (s *Sync) Now(ctx context.Context, productID string) error {
 	}
 	for _, p := range products {
 		if p.ID == productID {
-			_, err := s.publish(ctx, []order.Product{p})
+			_, _, err := s.publish(ctx, []order.Product{p})
 			return err
 		}
 	}
@@ -94,21 +94,21 @@ func (s *Sync) round(ctx context.Context, reap bool) error {
 	if err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
-	rebuilt, failed := s.publish(ctx, products)
+	published, rebuilt, failed := s.publish(ctx, products)
 	for _, p := range rebuilt {
 		s.full[p.ID] = publication{p.Version, time.Now()}
 	}
-	failed = cmp.Or(failed, s.refreshUsers(ctx, products))
+	failed = cmp.Or(failed, s.refreshUsers(ctx, published))
 	if reap {
 		failed = cmp.Or(failed, s.reap(ctx, products))
 	}
 	return failed
 }
 
-// publish runs sync.lua for products and returns those that needed a rebuild and
-// have had it. A failing product does not keep the others waiting; the first error
-// stands for all.
-func (s *Sync) publish(ctx context.Context, products []order.Product) (rebuilt []order.Product, failed error) {
+// publish runs sync.lua for products and returns those for which that went well,
+// and of these those that needed a rebuild and have had it. A failing product does
+// not keep the others waiting; the first error stands for all.
+func (s *Sync) publish(ctx context.Context, products []order.Product) (published, rebuilt []order.Product, failed error) {
 	calls := make([]*call, len(products))
 	for i, p := range products {
 		calls[i] = s.gate.syncCall(p, "")
@@ -121,16 +121,19 @@ func (s *Sync) publish(ctx context.Context, products []order.Product) (rebuilt [
 				rebuilt = append(rebuilt, products[i])
 			}
 		}
-		if err != nil {
+		if err == nil {
+			published = append(published, products[i])
+		} else {
 			failed = cmp.Or(failed, fmt.Errorf("sync %s: %w", products[i].ID, err))
 		}
 		s.gate.soldOut.forget(products[i].ID)
 	}
-	return rebuilt, failed
+	return published, rebuilt, failed
 }
 
 // refreshUsers publishes limited products in full when they changed since it
-// last did. A lost settle of a release leaves a buyer's units too high, with no
+// last did. One whose publication has just failed is not for it: a rebuild more
+// would only have to be waited for as well. A lost settle of a release leaves a buyer's units too high, with no
 // hold to reap: nothing else would ever find it.
 func (s *Sync) refreshUsers(ctx context.Context, products []order.Product) (failed error) {
 	for _, p := range products {
