@@ -37,6 +37,8 @@ type Saga interface {
 	Running(ctx context.Context, orderID uuid.UUID) (bool, error)
 	// Refunding reports whether a workflow refunds the payment now.
 	Refunding(ctx context.Context, paymentID string) (bool, error)
+	// RefundBegun reports whether a workflow refunds the payment now, or ever did.
+	RefundBegun(ctx context.Context, paymentID string) (bool, error)
 	// Restart begins the order's workflow whatever became of an earlier one.
 	Restart(ctx context.Context, o order.Order) error
 	// PaymentReceived tells the order's workflow of a payment.
@@ -116,15 +118,27 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 	if err != nil {
 		return false, err
 	}
-	if p.State == order.PaymentReceived && !o.Status.Final() {
-		if err := r.saga.PaymentReceived(ctx, o, p); err != nil {
-			return false, err
-		}
-		r.meter.PaymentToldAgain()
-		r.say("payment %s: passed on to order %s, %s", p.ID, o.ID, o.Status)
-		return true, nil
+	if p.State != order.PaymentReceived || o.Status.Final() {
+		return r.refund(ctx, p, string(o.Status))
 	}
-	return r.refund(ctx, p, string(o.Status))
+	// The database may have lost that the order had ended and the money gone back.
+	begun, err := r.saga.RefundBegun(ctx, p.ID)
+	switch {
+	case err != nil:
+		return false, err
+	case begun:
+		return r.refund(ctx, p, string(o.Status))
+	}
+	return r.passOn(ctx, o, p)
+}
+
+func (r *Repair) passOn(ctx context.Context, o order.Order, p order.Payment) (bool, error) {
+	if err := r.saga.PaymentReceived(ctx, o, p); err != nil {
+		return false, err
+	}
+	r.meter.PaymentToldAgain()
+	r.say("payment %s: passed on to order %s, %s", p.ID, o.ID, o.Status)
+	return true, nil
 }
 
 // refund has p given back unless that is under way.

@@ -23,6 +23,7 @@ type shop struct {
 	orders    map[uuid.UUID]order.Order
 	payments  []order.Payment
 	running   map[string]bool // by id of an order or a payment
+	begun     map[string]bool // payments whose refund has completed
 	fails     map[string]bool // payments that cannot be passed on
 	done      []string
 	counted   []string
@@ -30,7 +31,7 @@ type shop struct {
 }
 
 func newShop() *shop {
-	return &shop{orders: map[uuid.UUID]order.Order{}, running: map[string]bool{}, fails: map[string]bool{}}
+	return &shop{orders: map[uuid.UUID]order.Order{}, running: map[string]bool{}, begun: map[string]bool{}, fails: map[string]bool{}}
 }
 
 func (s *shop) add(status order.Status) uuid.UUID {
@@ -79,6 +80,13 @@ func (s *shop) Running(_ context.Context, id uuid.UUID) (bool, error) {
 }
 
 func (s *shop) Refunding(_ context.Context, id string) (bool, error) { return s.running[id], nil }
+
+func (s *shop) RefundBegun(_ context.Context, id string) (bool, error) {
+	if s.fails[id] {
+		return false, errDown
+	}
+	return s.begun[id] || s.running[id], nil
+}
 
 func (s *shop) Restart(_ context.Context, o order.Order) error {
 	return s.did("started", o.ID.String())
@@ -171,6 +179,25 @@ func TestAPaymentOfALostOrderGoesBack(t *testing.T) {
 		t.Errorf("did %q, %v; want %q", done, err, want)
 	}
 	if want := "payment a of order " + lost.String() + ", which is lost: refund started"; !strings.Contains(said, want) {
+		t.Errorf("said %q", said)
+	}
+}
+
+// Order and payment were put back to a state of before the order's end and the
+// refund. Passed on, the payment would buy what the money has been given back for.
+func TestAPaymentThatWasGivenBackBuysNothing(t *testing.T) {
+	s := newShop()
+	open := s.add(order.PaymentPending)
+	s.running[open.String()] = true
+	s.pay("a", order.PaymentReceived, open)
+	s.pay("b", order.PaymentReceived, open)
+	s.pay("c", order.PaymentReceived, open)
+	s.begun["a"], s.running["b"], s.fails["c"] = true, true, true
+	done, said, err := s.once(t)
+	if want := []string{"refunds a"}; !errors.Is(err, errDown) || !slices.Equal(done, want) {
+		t.Errorf("did %q, %v; want %q", done, err, want)
+	}
+	if strings.Contains(said, "passed on") {
 		t.Errorf("said %q", said)
 	}
 }

@@ -57,6 +57,12 @@ type Provider interface {
 	Refund(ctx context.Context, p order.Payment, reason string) error
 }
 
+// refunds tells of what Temporal knows and a database that was put back does not:
+// whether a workflow refunds a payment, or ever did.
+type refunds interface {
+	RefundBegun(ctx context.Context, paymentID string) (bool, error)
+}
+
 // Deps is what the activities work on.
 type Deps struct {
 	Orders    Orders
@@ -74,6 +80,7 @@ type Deps struct {
 // arguments and results are part of every history.
 type activities struct {
 	Deps
+	refunds  refunds
 	log      zerolog.Logger
 	now      func() time.Time
 	patience time.Duration // how long the provider may fail to initiate a payment
@@ -178,9 +185,7 @@ func (a *activities) Confirm(ctx context.Context, known order.Order, p order.Pay
 // Money that has arrived buys the order, also when no report of it could reach
 // the workflow before the window ended.
 func (a *activities) Finish(ctx context.Context, known order.Order, to order.Status, reason order.Reason) (moved, error) {
-	change, err := a.move(ctx, known, order.Payment{}, func() (order.Change, error) {
-		return a.Orders.Finish(ctx, known.ID, to, reason)
-	})
+	change, err := a.finish(ctx, known, to, reason)
 	if err == nil && change.Paid.ID != "" {
 		return moved{Refusal: order.CodeConflict, Paid: &change.Paid}, nil
 	}
@@ -188,6 +193,30 @@ func (a *activities) Finish(ctx context.Context, known order.Order, to order.Sta
 		err = a.publishBetween(ctx, known.ID, known.Seq, change.Event.Seq)
 	}
 	return a.conclude(ctx, known.ID, change, err)
+}
+
+// finish leaves to the order only money that nobody has given back. A restore or a
+// failover of Postgres may show a refunded payment as received; it is then marked
+// as on its way, for the upkeep to close.
+func (a *activities) finish(ctx context.Context, known order.Order, to order.Status, reason order.Reason) (order.Change, error) {
+	for {
+		change, err := a.move(ctx, known, order.Payment{}, func() (order.Change, error) {
+			return a.Orders.Finish(ctx, known.ID, to, reason)
+		})
+		if err != nil || change.Paid.ID == "" {
+			return change, err
+		}
+		begun, err := a.refunds.RefundBegun(ctx, change.Paid.ID)
+		if err != nil || !begun {
+			return change, err
+		}
+		a.log.Error().Ctx(ctx).Str("paymentId", change.Paid.ID).Stringer("orderId", known.ID).
+			Msg("the database has lost the refund of a payment; it does not buy its order")
+		from := []order.PaymentState{order.PaymentReceived}
+		if _, err := a.Payments.MovePayment(ctx, change.Paid.ID, from, order.PaymentRefunding); err != nil {
+			return order.Change{}, err
+		}
+	}
 }
 
 // publishBetween publishes the changes with a seq between the two.

@@ -22,7 +22,7 @@ func TestGateIsSettledWhileTheChangeIsPublished(t *testing.T) {
 			t.Error("the gate waits for Kafka")
 		}
 	}
-	a := &activities{Deps: s.deps(), log: zerolog.Nop(), now: time.Now}
+	a := &activities{Deps: s.deps(), refunds: s, log: zerolog.Nop(), now: time.Now}
 	if m, err := a.Reserve(t.Context(), *s.orders[id]); err != nil || m.Refusal != "" {
 		t.Errorf("%+v, %v", m, err)
 	}

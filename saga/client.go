@@ -214,6 +214,19 @@ func (c *Client) Refunding(ctx context.Context, paymentID string) (bool, error) 
 	return c.running(ctx, refundWorkflowID(paymentID))
 }
 
+// RefundBegun reports whether a workflow refunds the payment or ever did, whatever
+// became of it. Temporal forgets it with the namespace's retention.
+func (c *Client) RefundBegun(ctx context.Context, paymentID string) (bool, error) {
+	err := c.call(ctx, func(ctx context.Context) error {
+		_, err := c.temporal.DescribeWorkflowExecution(ctx, refundWorkflowID(paymentID), "")
+		return err
+	})
+	if order.CodeOf(err) == order.CodeConflict {
+		return false, nil
+	}
+	return err == nil, err
+}
+
 func (c *Client) running(ctx context.Context, workflowID string) (running bool, err error) {
 	err = c.call(ctx, func(ctx context.Context) error {
 		saga, err := c.temporal.DescribeWorkflowExecution(ctx, workflowID, "")

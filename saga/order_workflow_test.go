@@ -45,7 +45,7 @@ func newRunOf(t *testing.T, s *shop, id uuid.UUID) *run {
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: deadlock})
 	env.RegisterWorkflow(OrderWorkflow)
 	env.RegisterWorkflow(RefundWorkflow)
-	env.RegisterActivity(&activities{Deps: s.deps(), log: zerolog.Nop(), now: env.Now, patience: initiatePatience})
+	env.RegisterActivity(&activities{Deps: s.deps(), refunds: s, log: zerolog.Nop(), now: env.Now, patience: initiatePatience})
 	in := Input{OrderID: id, PaymentTimeout: window}
 	if o := s.orders[id]; o != nil {
 		accepted := o.Reservation()
@@ -435,6 +435,26 @@ func TestSagaBegunAgainAfterTheWindowFindsThePayment(t *testing.T) {
 	}
 	s.pay(r.id, "a")
 	r.ends(order.Confirmed, "")
+}
+
+// The database was put back to a state of before the order's end and the refund.
+// Confirmed, the buyer would have the goods and the money.
+func TestMoneyThatWasGivenBackBuysNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("RefundBegun", 3, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", func() {
+		s.pay(r.id, "a")
+		s.pay(r.id, "b")
+		s.locked(func() { s.refunds["a"], s.refunds["b"] = 1, 1 })()
+	})
+	r.ends(order.Failed, order.PaymentTimeout)
+	for _, id := range []string{"a", "b"} {
+		if got := s.paymentState(id); got != order.PaymentRefunding || s.refunds[id] != 1 {
+			t.Errorf("%s is %s, refunded %d times; want it left to the upkeep", id, got, s.refunds[id])
+		}
+	}
 }
 
 // A cancellation is the buyer's word, and the payment goes back.

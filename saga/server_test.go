@@ -278,10 +278,18 @@ func TestServerRefundsAnewAPaymentWhoseRefundCompleted(t *testing.T) {
 		s.ended(refundWorkflowID(p.ID), &done)
 		return done
 	}
+	begun := func(want bool) {
+		t.Helper()
+		if got, err := s.client.RefundBegun(t.Context(), p.ID); got != want || err != nil {
+			t.Errorf("a refund has begun: %v, %v; want %v", got, err, want)
+		}
+	}
+	begun(false)
 	s.worker.Start()
 	if err := s.client.Refund(t.Context(), p); err != nil || !refunded() {
 		t.Fatalf("refund: %v", err)
 	}
+	begun(true)
 	s.locked(func() { s.payments[p.ID].State = order.PaymentRefunding })()
 	for want := range 2 { // the second one finds the payment refunded
 		if err := s.client.RestartRefund(t.Context(), p); err != nil {

@@ -349,6 +349,16 @@ func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment,
 	return s.record(p.OrderID, p.ID, p.State), nil
 }
 
+// RefundBegun stands in for Temporal, which remembers who began one.
+func (s *shop) RefundBegun(_ context.Context, id string) (bool, error) {
+	if err := s.enter("RefundBegun"); err != nil {
+		return false, err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.refunds[id] > 0, nil
+}
+
 func (s *shop) PublishProgress(_ context.Context, e order.ProgressEvent) error {
 	if err := s.enter("Publish"); err != nil {
 		return err

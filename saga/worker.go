@@ -48,7 +48,7 @@ func NewWorker(c *Client, cfg WorkerConfig, d Deps) *Worker {
 	return &Worker{
 		client: c,
 		cfg:    cfg,
-		steps:  &activities{Deps: d, log: c.cfg.Log, now: time.Now, patience: initiatePatience},
+		steps:  &activities{Deps: d, refunds: c, log: c.cfg.Log, now: time.Now, patience: initiatePatience},
 		ctx:    ctx,
 		cancel: cancel,
 	}

@@ -102,6 +102,64 @@ func TestRepairRefundsAnewAPaymentThatARestoreMadeOpenAgain(t *testing.T) {
 	}
 }
 
+// loseRefund puts an order that was cancelled, and its payment that was given
+// back, to where they were before, as an old standby or a backup has them. Its
+// window ends after left, an interval of Postgres.
+func (s *shop) loseRefund(o orderView, left string) {
+	s.t.Helper()
+	s.ask(fmt.Sprintf(`
+		WITH events AS (DELETE FROM order_events WHERE order_id = '%[1]s' AND seq > 3),
+			asked AS (UPDATE order_events SET expires_at = now() + interval '%[3]s' WHERE order_id = '%[1]s' AND seq = 3),
+			units AS (UPDATE reservations SET state = 'RESERVED' WHERE order_id = '%[1]s'),
+			ledger AS (UPDATE products p SET available = available - 1, reserved = reserved + 1, version = version + 1
+				FROM orders o WHERE o.order_id = '%[1]s' AND p.product_id = o.product_id),
+			money AS (UPDATE payments SET state = 'RECEIVED', updated_at = now() - interval '1 minute' WHERE payment_id = '%[2]s')
+		UPDATE orders SET status = 'PAYMENT_PENDING', seq = 3, expires_at = now() + interval '%[3]s', updated_at = now() - interval '1 minute'
+		WHERE order_id = '%[1]s' RETURNING order_id::text`, o.OrderID, o.PaymentID, left), new(string))
+}
+
+// The payment used to be passed on to the order that was begun anew, or was found
+// at the end of its window: the buyer had the goods and the money.
+func TestPaymentWhoseRefundPostgresLostBuysNothing(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	b := s.anyone()
+	refunded := func() orderView {
+		o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
+		b.cancel(o.OrderID)
+		b.await(o.OrderID, order.Cancelled)
+		s.paid(o).expect(http.StatusOK)
+		s.awaitRefunded(o.PaymentID)
+		return o
+	}
+	waiting, over := refunded(), refunded()
+	s.loseRefund(waiting, "10 minutes")
+	s.loseRefund(over, "-1 second")
+	if out, err := s.run("--repair"); err != nil || strings.Contains(out, "passed on") {
+		t.Fatalf("repair: %v\n%s", err, out)
+	}
+	b.await(over.OrderID, order.Failed)
+	s.awaitRefunded(waiting.PaymentID)
+	if o := b.get(waiting.OrderID); o.Status != order.PaymentPending {
+		t.Errorf("the order that waits is %s", o.Status)
+	}
+	// Its saga may have been faster than the repair, and left the rest to the next.
+	s.ask(`
+		WITH aged AS (UPDATE payments SET updated_at = now() - interval '1 minute' WHERE state = 'REFUNDING' RETURNING 1)
+		SELECT count(*) FROM aged`, new(int))
+	if out, err := s.run("--repair"); err != nil {
+		t.Fatalf("repair: %v\n%s", err, out)
+	}
+	s.awaitRefunded(over.PaymentID)
+	for _, o := range []orderView{waiting, over} {
+		if n := s.provider.tries(refundKey(o)); n != 2 {
+			t.Errorf("the provider was asked %d times under the key of %s, want 2", n, o.PaymentID)
+		}
+	}
+	s.expectMoney(2, 2)
+}
+
 // An asynchronous standby that becomes the primary may not have the payment yet
 // which the provider was told is received, and the saga was told of.
 func TestPaymentThatPostgresLostIsRefundedOnce(t *testing.T) {
