@@ -35,6 +35,12 @@ type Orders interface {
 type Payments interface {
 	// RecordPayment records a payment that is not known yet.
 	RecordPayment(ctx context.Context, p order.Payment) (order.Payment, error)
+	// RestorePayment puts back, in p.State, a payment that the database has lost.
+	// One that is there stays as it is.
+	RestorePayment(ctx context.Context, p order.Payment) error
+	// RecordRefund notes a payment that the provider has paid back and that is kept,
+	// and returns its state.
+	RecordRefund(ctx context.Context, id string) (order.PaymentState, error)
 	MovePayment(ctx context.Context, id string, from []order.PaymentState, to order.PaymentState) (bool, error)
 }
 
@@ -327,21 +333,34 @@ func (a *activities) RefundPayment(ctx context.Context, r Refund) error {
 }
 
 // CloseRefund moves a payment to REFUNDED. That it is there already is as good.
+// One that the database was put back to keep, when the provider had been asked
+// already, is for a person: the buyer may have the goods and the money.
 func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
-	_, err := a.moveRefund(ctx, p, order.PaymentRefunded)
-	return err
+	ok, err := a.moveRefund(ctx, p, order.PaymentRefunded)
+	if err != nil || ok {
+		return err
+	}
+	state, err := a.Payments.RecordRefund(ctx, p.ID)
+	if err != nil {
+		return a.failed(ctx, err, p.OrderID)
+	}
+	if state != order.PaymentRefunded {
+		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).Str("state", string(state)).
+			Msg("a payment was paid back and is kept")
+	}
+	return nil
 }
 
 // moveRefund moves p on its way back, also from where a restore or a failover
-// of Postgres has put it: to RECEIVED, or to nothing. What is recorded again is
-// the money that the workflow was told of; nobody else may know of it any more.
+// of Postgres has put it: to RECEIVED, or to nothing. What is put back is the
+// money that the workflow was told of; nobody else may know of it any more.
 func (a *activities) moveRefund(ctx context.Context, p order.Payment, to order.PaymentState) (bool, error) {
 	from := []order.PaymentState{order.PaymentReceived, order.PaymentRefunding}
 	ok, err := a.Payments.MovePayment(ctx, p.ID, from, to)
 	if order.CodeOf(err) == order.CodeNotFound {
 		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).Msg("the database has lost a payment; it is recorded again")
-		p.State = order.PaymentReceived
-		if _, err = a.Payments.RecordPayment(ctx, p); err == nil {
+		p.State = to
+		if err = a.Payments.RestorePayment(ctx, p); err == nil {
 			ok, err = a.Payments.MovePayment(ctx, p.ID, from, to)
 		}
 	}

@@ -1,6 +1,7 @@
 package saga
 
 import (
+	"slices"
 	"testing"
 	"time"
 
@@ -80,7 +81,7 @@ func TestPaymentThatPostgresLostIsRefunded(t *testing.T) {
 		t.Run("again during "+during, func(t *testing.T) {
 			t.Parallel()
 			s := newShop(1)
-			s.fail("RecordPayment", 3, errDown)
+			s.fail("RestorePayment", 3, errDown)
 			r := newRun(t, s)
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 			r.at("Confirm", s.locked(func() { delete(s.payments, "a") }))
@@ -88,6 +89,38 @@ func TestPaymentThatPostgresLostIsRefunded(t *testing.T) {
 			r.ends(order.Failed, order.PaymentTimeout)
 			r.payment("a", order.PaymentRefunded)
 		})
+	}
+}
+
+// As RECEIVED it could buy its order in between.
+func TestLostPaymentIsPutBackOnItsWay(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	id := s.accept()
+	p := s.pay(id, "a")
+	delete(s.payments, "a")
+	var states []order.PaymentState
+	look := func() { states = append(states, s.paymentState("a")) }
+	s.hooks["MovePayment"] = s.locked(func() { s.hooks["MovePayment"] = look }) // the first finds nothing
+	r := newRunOf(t, s, id)
+	r.ExecuteWorkflow(RefundWorkflow, refundOf(p))
+	if want := []order.PaymentState{order.PaymentRefunding}; !slices.Equal(states, want) {
+		t.Errorf("it was %v, want %v", states, want)
+	}
+	r.payment("a", order.PaymentRefunded)
+}
+
+// A failover during the refund may bring back the payment as it was before it, and
+// the order with it, which is confirmed then.
+func TestMoneyThatIsGivenBackAndKeptIsNoted(t *testing.T) {
+	t.Parallel()
+	for state, kept := range map[order.PaymentState]bool{order.PaymentApplied: true, order.PaymentRefunded: false} {
+		s := newShop(1)
+		s.fail("RecordRefund", 3, errDown)
+		s.hooks["Refund"] = s.locked(func() { s.payments["a"].State = state })
+		if !refund(t, s, order.PaymentReceived) || s.kept["a"] != kept || s.paymentState("a") != state {
+			t.Errorf("%s: it is %s, noted %v", state, s.paymentState("a"), s.kept["a"])
+		}
 	}
 }
 

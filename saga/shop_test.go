@@ -23,7 +23,8 @@ type shop struct {
 	released  map[uuid.UUID]bool
 	history   map[uuid.UUID][]order.ProgressEvent
 	published []order.ProgressEvent
-	refunds   map[string]int // by payment id: how often the provider was asked in earnest
+	refunds   map[string]int  // by payment id: how often the provider was asked in earnest
+	kept      map[string]bool // payments that were paid back and are kept
 	settled   int
 
 	hooks  map[string]func()
@@ -39,6 +40,7 @@ func newShop(stock int) *shop {
 		released:  map[uuid.UUID]bool{},
 		history:   map[uuid.UUID][]order.ProgressEvent{},
 		refunds:   map[string]int{},
+		kept:      map[string]bool{},
 		hooks:     map[string]func(){},
 		faults:    map[string][]error{},
 	}
@@ -347,6 +349,32 @@ func (s *shop) RecordPayment(_ context.Context, p order.Payment) (order.Payment,
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return s.record(p.OrderID, p.ID, p.State), nil
+}
+
+func (s *shop) RestorePayment(_ context.Context, p order.Payment) error {
+	if err := s.enter("RestorePayment"); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.payments[p.ID] == nil {
+		s.payments[p.ID] = &p
+	}
+	return nil
+}
+
+func (s *shop) RecordRefund(_ context.Context, id string) (order.PaymentState, error) {
+	if err := s.enter("RecordRefund"); err != nil {
+		return "", err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	p := s.payments[id]
+	if p == nil {
+		return "", order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
+	}
+	s.kept[id] = p.State != order.PaymentRefunding && p.State != order.PaymentRefunded
+	return p.State, nil
 }
 
 // RefundBegun stands in for Temporal, which remembers who began one.

@@ -69,7 +69,8 @@ func violations() []check {
 				SELECT FROM payments p WHERE p.order_id = o.order_id AND p.state = 'APPLIED')`},
 		{"I3", "paid back, and not as a refund", `
 			SELECT r.payment_id, 'the payment is ' || coalesce(p.state, 'unknown')
-			FROM sandbox_refunds r LEFT JOIN payments p USING (payment_id)
+			FROM (SELECT payment_id FROM sandbox_refunds UNION SELECT payment_id FROM stray_refunds) r
+			LEFT JOIN payments p USING (payment_id)
 			WHERE p.state IS NULL OR p.state NOT IN ('REFUNDING', 'REFUNDED')`},
 		{"I3", "refunded, and not paid back by the sandbox", `
 			SELECT payment_id, 'order ' || order_id::text FROM payments p

@@ -101,6 +101,8 @@ func TestTheAuditReportsEachViolation(t *testing.T) {
 		{"I3 confirmed without an applied payment", order.Confirmed, []string{`DELETE FROM payments WHERE order_id = $1`}},
 		{"I3 paid back, and not as a refund", order.Confirmed, []string{`
 			INSERT INTO sandbox_refunds (payment_id, order_id, reason) SELECT payment_id, order_id, '' FROM payments WHERE order_id = $1`}},
+		{"I3 paid back, and not as a refund", order.Confirmed, []string{`
+			INSERT INTO stray_refunds (payment_id, order_id) SELECT payment_id, order_id FROM payments WHERE order_id = $1`}},
 		{"I3 refunded, and not paid back by the sandbox", order.Failed, []string{`
 			INSERT INTO payments (payment_id, order_id, amount, currency, state, received_at) VALUES ('sandbox-' || $1::uuid, $1, 1, 'EUR', 'REFUNDED', now())`}},
 		{"I4 seq has a gap", order.PaymentPending, []string{`DELETE FROM order_events WHERE order_id = $1 AND seq = 2`}},

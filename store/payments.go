@@ -111,6 +111,24 @@ func (s *Store) MovePayment(ctx context.Context, id string, from []order.Payment
 	return moved, dbError("move payment", err)
 }
 
+// RecordRefund is for a payment that the provider has paid back and that was not
+// to be moved to REFUNDED. It returns the payment's state, and notes the payment
+// for Audit unless it is REFUNDED, or on its way there. An unknown one is an Error
+// with CodeNotFound.
+func (s *Store) RecordRefund(ctx context.Context, id string) (state order.PaymentState, err error) {
+	err = s.pool.QueryRow(ctx, `
+		WITH noted AS (
+			INSERT INTO stray_refunds (payment_id, order_id)
+			SELECT payment_id, order_id FROM payments WHERE payment_id = $1 AND state NOT IN ('REFUNDING', 'REFUNDED')
+			ON CONFLICT DO NOTHING
+		)
+		SELECT state FROM payments WHERE payment_id = $1`, id).Scan(&state)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return "", paymentNotFound(id)
+	}
+	return state, dbError("record refund", err)
+}
+
 // RecordSandboxRefund notes that the sandbox has paid a payment back.
 // Repeating it changes nothing.
 func (s *Store) RecordSandboxRefund(ctx context.Context, paymentID string, orderID uuid.UUID, reason string) error {

@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"slices"
 	"testing"
 
 	"order-service/order"
@@ -66,6 +67,50 @@ func TestARefundedPaymentStaysRefunded(t *testing.T) {
 	move(order.PaymentRefunded, order.PaymentReceived, false)
 	_, err := s.MovePayment(t.Context(), "unknown", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunding)
 	wantCode(t, err, order.CodeNotFound)
+}
+
+func TestALostPaymentIsPutBackAsItIsWanted(t *testing.T) {
+	s := newShop(t)
+	lost := order.Payment{ID: "pay", OrderID: newID(), Money: order.Money{Amount: 1999, Currency: "EUR"}, State: order.PaymentRefunding}
+	must(t, s.RestorePayment(t.Context(), lost))
+	other := lost
+	other.State = order.PaymentReceived
+	must(t, s.RestorePayment(t.Context(), other))
+	got, err := s.Payment(t.Context(), "pay")
+	if got.ReceivedAt = lost.ReceivedAt; err != nil || got != lost {
+		t.Errorf("got %+v, %v, want %+v", got, err, lost)
+	}
+}
+
+// The buyer has the goods and the money: only a person can put that right.
+func TestMoneyThatWasPaidBackAndIsKeptIsNoted(t *testing.T) {
+	s := newShop(t)
+	id := s.at(t, s.put(t, 10, 0).ID, order.Confirmed)
+	confirmed, err := s.Order(t.Context(), id)
+	must(t, err)
+	s.pay(t, s.place(t, "user", "lamp", 1), "returned")
+	_, err = s.MovePayment(t.Context(), "returned", []order.PaymentState{order.PaymentReceived}, order.PaymentRefunded)
+	must(t, err)
+	for paymentID, want := range map[string]order.PaymentState{confirmed.PaymentID: order.PaymentApplied, "returned": order.PaymentRefunded} {
+		for range 2 {
+			if got, err := s.RecordRefund(t.Context(), paymentID); got != want || err != nil {
+				t.Errorf("%s is %s, %v; want %s", paymentID, got, err, want)
+			}
+		}
+	}
+	_, err = s.RecordRefund(t.Context(), "unknown")
+	wantCode(t, err, order.CodeNotFound)
+	a, err := s.Audit(t.Context(), auditGrace, auditTimeout)
+	must(t, err)
+	var listed []string
+	for _, f := range a.Findings {
+		if f.Invariant == "I3" {
+			listed = append(listed, f.Subject+" "+f.Detail)
+		}
+	}
+	if want := []string{confirmed.PaymentID + " paid back, and not as a refund: the payment is APPLIED"}; !slices.Equal(listed, want) {
+		t.Errorf("listed %q, want %q", listed, want)
+	}
 }
 
 func TestTheSandboxPaysAPaymentBackOnce(t *testing.T) {

@@ -3,6 +3,8 @@ package store
 import (
 	"context"
 
+	"github.com/jackc/pgx/v5/pgtype/zeronull"
+
 	"order-service/order"
 )
 
@@ -23,4 +25,22 @@ func (s *Store) Restore(ctx context.Context, accepted order.Order) error {
 		return order.Wrap(err, order.CodeValidation, "The order cannot be stored.")
 	}
 	return dbError("restore order", err)
+}
+
+// RestorePayment puts back, in p.State, a payment that this database has lost.
+// One that is there stays as it is. It never stands in another state meanwhile:
+// as RECEIVED, money on its way back could buy the order. Codes: CodeValidation,
+// CodeUnavailable, CodeOutcomeUnknown.
+func (s *Store) RestorePayment(ctx context.Context, p order.Payment) error {
+	put, err := s.pool.Exec(ctx, `
+		INSERT INTO payments (`+paymentColumns+`) VALUES ($1, $2, $3, $4, $5, coalesce($6, now()))
+		ON CONFLICT DO NOTHING`,
+		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, string(p.State), zeronull.Timestamptz(p.ReceivedAt))
+	if err != nil {
+		return notRecorded(err)
+	}
+	if put.RowsAffected() > 0 {
+		s.meter.PaymentMoved(p.State)
+	}
+	return nil
 }
