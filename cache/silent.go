@@ -1,6 +1,7 @@
 package cache
 
 import (
+	"maps"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -10,6 +11,7 @@ const (
 	silentAfter    = 3                      // round trips without an answer: one may have been late
 	silentFor      = 250 * time.Millisecond // until the next request for such a product is sent to Redis
 	silentProducts = 1024                   // products remembered
+	silentKept     = 10 * time.Second       // after nobody asked for one any more, where there is no room
 )
 
 // silent remembers which products' master gave no answer. A round trip lasts as
@@ -52,18 +54,33 @@ func (s *silent) refuses(productID string) bool {
 	return false
 }
 
-// note remembers a product that was not answered.
+// note remembers a product that was not answered. Where there is no room, those
+// that are held back and asked for keep theirs: anybody can invent products that
+// nobody answers for.
 func (s *silent) note(productID string) {
 	if s == nil {
 		return
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if len(s.products) >= silentProducts {
-		clear(s.products)
+	p, known := s.products[productID]
+	if !known && !s.room() {
+		return
 	}
-	s.products[productID] = unanswered{s.products[productID].times + 1, time.Now().Add(silentFor)}
+	s.products[productID] = unanswered{p.times + 1, time.Now().Add(silentFor)}
 	s.any.Store(true)
+}
+
+// room reports whether one more product can be remembered. It forgets those that
+// may have been late once, and those nobody asks for, and needs the lock.
+func (s *silent) room() bool {
+	if len(s.products) >= silentProducts {
+		now := time.Now()
+		maps.DeleteFunc(s.products, func(_ string, p unanswered) bool {
+			return p.times < silentAfter || now.Sub(p.until) > silentKept
+		})
+	}
+	return len(s.products) < silentProducts
 }
 
 // forget is for a product that was answered.

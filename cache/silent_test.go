@@ -57,3 +57,31 @@ func TestMemoryOfSilentProductsIsBounded(t *testing.T) {
 		}
 	}
 }
+
+// Strangers ask for products that do not exist: they must not make the gate
+// forget, and wait for, the one that all want.
+func TestInventedProductsDoNotPushOutASilentOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newSilent()
+		for range silentAfter {
+			s.note("lamp")
+		}
+		for _, times := range []int{1, silentAfter} {
+			for i := range 2 * silentProducts {
+				for range times {
+					s.note(strconv.Itoa(i))
+				}
+			}
+			if !s.refuses("lamp") {
+				t.Errorf("each noted %d times: the lamp is asked about", times)
+			}
+		}
+		time.Sleep(2 * silentKept)
+		for range silentAfter {
+			s.note("chair")
+		}
+		if !s.refuses("chair") {
+			t.Error("those nobody asks for any more leave no room")
+		}
+	})
+}
