@@ -14,10 +14,11 @@ import (
 )
 
 const (
-	maxDrops  = 4096                   // drops waiting for Redis to come back
-	dropAgain = 100 * time.Millisecond // pause between attempts while it is gone
-	dropTry   = 250 * time.Millisecond // longest attempt
-	dropLast  = time.Second            // for the last attempts, at the end
+	maxDrops    = 4096                   // drops waiting for Redis to come back
+	maxDroppers = 64                     // attempts at a time, each for another product
+	dropAgain   = 100 * time.Millisecond // pause between attempts while it is gone
+	dropTry     = 250 * time.Millisecond // longest attempt
+	dropLast    = time.Second            // for the last attempts, at the end
 )
 
 // errTooManyDrops says that the units of a drop return only with the reaper.
@@ -70,6 +71,9 @@ func (g *Gate) dropNow(ctx context.Context, d drop) error {
 // dropper retries drops in the background until Redis answers or the reaper must
 // have seen them: one product's one after the other, but each product's by
 // themselves. In a Cluster the master of one may be away and that of another not.
+// After an attempt a product goes to the end of the line, so that those who are
+// away never keep all workers: also behind 4,096 of them it is the turn of any
+// other within 64 attempts and pauses, 23 s, and mostly at once.
 type dropper struct {
 	try     func(context.Context, drop) error
 	log     zerolog.Logger
@@ -81,8 +85,10 @@ type dropper struct {
 
 	mu      sync.Mutex
 	closed  bool
-	waiting map[string][]drop // by product; one that is named, with drops or without, has a worker
+	waiting map[string][]drop // by product, none of them empty; its first is at work where it is not in line
+	line    []string          // products whose turn is to come
 	drops   int               // in waiting
+	working int               // workers
 }
 
 func newDropper(try func(context.Context, drop) error, log zerolog.Logger) *dropper {
@@ -99,11 +105,16 @@ func (d *dropper) add(productID string, orderID uuid.UUID, takenAt int64) bool {
 	if d.closed || d.drops >= maxDrops {
 		return false
 	}
-	queue, worked := d.waiting[productID]
+	queue, known := d.waiting[productID]
 	d.waiting[productID] = append(queue, drop{productID, orderID, takenAt, time.Now()})
 	d.drops++
-	if !worked {
-		d.workers.Go(func() { d.work(productID) })
+	if known {
+		return true
+	}
+	d.line = append(d.line, productID)
+	if d.working < maxDroppers {
+		d.working++
+		d.workers.Go(d.work)
 	}
 	return true
 }
@@ -121,37 +132,52 @@ func (d *dropper) close() {
 	d.giveUp()
 }
 
-// work is a product's worker, until no drop of it waits.
-func (d *dropper) work(productID string) {
-	for q, more := d.take(productID); more; q, more = d.take(productID) {
-		d.persist(q)
+// work is one worker, until no product is in line.
+func (d *dropper) work() {
+	for q, more := d.next(); more; q, more = d.next() {
+		d.finish(q, d.attempt(q))
 	}
 }
 
-func (d *dropper) take(productID string) (first drop, found bool) {
+// next is the first drop of the product whose turn it is.
+func (d *dropper) next() (first drop, found bool) {
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	queue := d.waiting[productID]
-	if len(queue) == 0 {
-		delete(d.waiting, productID)
+	if len(d.line) == 0 {
+		d.working--
 		return drop{}, false
 	}
-	d.waiting[productID] = queue[1:]
-	d.drops--
-	return queue[0], true
+	productID := d.line[0]
+	d.line = d.line[1:]
+	return d.waiting[productID][0], true
 }
 
-// persist retries q until it succeeds or is left to the reaper; once close has
-// begun it tries once.
-func (d *dropper) persist(q drop) {
-	for time.Since(q.at) < holdAge {
-		err := d.try(d.trying, q)
-		if err == nil {
-			return
-		}
-		d.log.Warn().Err(err).Str("product", q.productID).Msg("gate: drop failed, trying again")
-		if !retry.Sleep(d.pausing, dropAgain) {
-			return
-		}
+// finish forgets q where it is done with, and puts its product in line if drops
+// of it wait.
+func (d *dropper) finish(q drop, done bool) {
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if done {
+		d.drops--
+		d.waiting[q.productID] = d.waiting[q.productID][1:]
 	}
+	if len(d.waiting[q.productID]) == 0 {
+		delete(d.waiting, q.productID)
+		return
+	}
+	d.line = append(d.line, q.productID)
+}
+
+// attempt tries q and reports whether it is done with: it succeeded, is left to
+// the reaper, or close has begun, after which each is tried once.
+func (d *dropper) attempt(q drop) (done bool) {
+	if time.Since(q.at) >= holdAge {
+		return true
+	}
+	err := d.try(d.trying, q)
+	if err == nil {
+		return true
+	}
+	d.log.Warn().Err(err).Str("product", q.productID).Msg("gate: drop failed, trying again")
+	return !retry.Sleep(d.pausing, dropAgain)
 }

@@ -3,6 +3,8 @@ package cache
 import (
 	"context"
 	"errors"
+	"strconv"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -66,12 +68,43 @@ func TestDropsOfAProductAreTriedOneAfterTheOther(t *testing.T) {
 	})
 }
 
+// Many products' masters are away: few drops are tried at once, and one of a live
+// product has its turn all the same.
+func TestDropsOfManyProductsShareFewWorkers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		var trying, most, done atomic.Int32
+		d := newDropper(func(ctx context.Context, d drop) error {
+			most.Store(max(most.Load(), trying.Add(1)))
+			defer trying.Add(-1)
+			if d.productID == "chair" {
+				done.Add(1)
+				return nil
+			}
+			time.Sleep(dropTry)
+			return errors.New("away")
+		}, zerolog.Nop())
+		defer d.close()
+		for i := range 3 * maxDroppers {
+			d.add(strconv.Itoa(i), uuid.New(), 0)
+		}
+		d.add("chair", uuid.New(), 0)
+		synctest.Wait()
+		if n := most.Load(); n != maxDroppers {
+			t.Errorf("%d are tried at once", n)
+		}
+		time.Sleep(4 * (dropTry + dropAgain))
+		if done.Load() != 1 || most.Load() > maxDroppers {
+			t.Errorf("%d of the live product were dropped, %d at most were tried at once", done.Load(), most.Load())
+		}
+	})
+}
+
 func TestDropsAreBounded(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		d := newDropper(silentMaster("lamp", nil), zerolog.Nop())
 		d.add("lamp", uuid.New(), 0)
 		synctest.Wait() // it is in hand
-		for range maxDrops {
+		for range maxDrops - 1 {
 			if !d.add("lamp", uuid.New(), 0) {
 				t.Fatal("there is no room")
 			}
