@@ -253,14 +253,18 @@ func (b *Batcher[Req, Res]) finish(server, calls int, took time.Duration) {
 }
 
 // Stop refuses new calls, runs those that are queued and returns when the
-// servers have ended. When ctx ends first it abandons the batches under way,
-// whose callers are answered with errors, and returns ctx's error. It may be
-// called again.
+// servers have ended. What waits behind a batch that hangs does not wait for its
+// Deadline: the servers that rest begin. When ctx ends first it abandons the
+// batches under way, whose callers are answered with errors, and returns ctx's
+// error. It may be called again.
 func (b *Batcher[Req, Res]) Stop(ctx context.Context) error {
 	b.mu.Lock()
 	if !b.closed {
 		b.closed = true
 		b.watch.Stop()
+		for len(b.queue) > 0 && b.busy < b.cfg.Servers {
+			b.begin()
+		}
 		close(b.wake)
 	}
 	b.mu.Unlock()

@@ -309,6 +309,29 @@ func TestStopAbandonsBatchesWhenItsContextEnds(t *testing.T) {
 	})
 }
 
+// Four wait behind a batch that hangs, beside a server that rests.
+func TestStopRunsWhatIsQueuedBehindABatchThatHangs(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		e := &echo{takes: time.Millisecond}
+		cfg := bounds()
+		cfg.Servers = 2
+		b := New(cfg, e.stall(30*time.Second))
+		ask(t, b, 1)   // hangs
+		ask(t, b, 1+5) // as many as the first had are worth the other, then five wait
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		ask(t, b, 4)
+		time.Sleep(time.Millisecond)
+		synctest.Wait()
+		wantSizes(t, e, 1, 5)
+		var stopped sync.WaitGroup
+		stopped.Go(func() { stop(t, b) })
+		synctest.Wait() // without a moment of the clock
+		wantSizes(t, e, 1, 5, 4)
+		stopped.Wait()
+	})
+}
+
 // TestEveryCallIsAnsweredOnceWithItsOwnResult plays random crowds on real time:
 // callers come at once or after one another, some with little patience.
 func TestEveryCallIsAnsweredOnceWithItsOwnResult(t *testing.T) {
