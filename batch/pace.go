@@ -23,7 +23,8 @@ type pace struct {
 	each     time.Duration // time for one call while full batches follow each other, moving average
 	batch    time.Duration // time of a batch, moving average
 	begun    []time.Time   // of each server's batch; zero while it has none
-	cut      bool          // the batch that ended last did so by the deadline
+	well     time.Time     // when a batch last ended, and not by the deadline
+	cut      time.Time     // when the deadline last cut off one that did not hang alone; zero when one ended well since
 }
 
 func newPace(cfg Config) pace {
@@ -48,12 +49,25 @@ func (p *pace) took(server, n int, now time.Time) {
 // off says nothing about how long a batch takes, and one of which no call was
 // left says nothing at all.
 func (p *pace) finished(server, calls int, took time.Duration) {
+	begun := p.begun[server]
 	p.begun[server] = time.Time{}
-	if calls == 0 {
-		return
-	}
-	if p.cut = took >= p.deadline; !p.cut {
+	switch now := begun.Add(took); {
+	case calls == 0:
+	case took >= p.deadline:
+		p.cutOff(begun, now)
+	default:
 		p.batch = weigh(p.batch, took)
+		p.well, p.cut = now, time.Time{}
+	}
+}
+
+// cutOff notes that the deadline has ended a batch. One beside which others ended
+// well when it had long been stuck has hung alone, say on a connection that died.
+// That others did after it had begun is not enough: of two batches that a silence
+// finds under way, the older began before the one that ended well last did end.
+func (p *pace) cutOff(begun, now time.Time) {
+	if !p.well.After(begun.Add(p.limit())) {
+		p.cut = now
 	}
 }
 
@@ -90,7 +104,7 @@ func (p *pace) perCall(now time.Time) time.Duration {
 // stuck reports whether every server has been at its batch for far too long, or
 // one has after a batch that was cut off.
 func (p *pace) stuck(now time.Time) bool {
-	if p.cut && slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() }) {
+	if !p.cut.IsZero() && slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() }) {
 		return true
 	}
 	limit := p.limit()
@@ -108,7 +122,7 @@ func (p *pace) limit() time.Duration { return max(stuckAfter, 4*p.batch, p.budge
 // doubtful reports whether the next batch is to find out if the trouble of the
 // one before is over. One call is enough for that: all that were cut off together
 // come again together, and would wait together for one deadline after the other.
-func (p *pace) doubtful() bool { return p.cut && p.budget > 0 }
+func (p *pace) doubtful() bool { return !p.cut.IsZero() && p.budget > 0 }
 
 // patience is how long a call may have waited to be taken now. Those that came
 // behind a batch that was cut off, before it counted as stuck, have waited for

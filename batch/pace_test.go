@@ -1,6 +1,7 @@
 package batch
 
 import (
+	"context"
 	"sync/atomic"
 	"testing"
 	"testing/synctest"
@@ -162,6 +163,56 @@ func TestOfACrowdThatWasCutOffOneFindsOut(t *testing.T) {
 		synctest.Wait()
 		if n := refused.Load(); n != 39 {
 			t.Errorf("%d of 40 were refused at once", n)
+		}
+		stop(t, b)
+	})
+}
+
+// A batch hung on a connection of its own that died, while the other server went
+// on at full speed.
+func TestABatchThatHangsAloneRaisesNoDoubt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, e := crowd(3*time.Millisecond, 2)
+		b.flush = e.stall(time.Hour)
+		first := make(chan error, 1)
+		go func() { _, err := b.Do(t.Context(), 1); first <- err }()
+		time.Sleep(time.Millisecond / 2) // so that it ends amid the batches of the other
+		accepted, refused, _ := press(t, b, 2, 6000)
+		if refused > 0 {
+			t.Errorf("%d of %d were refused", refused, accepted+refused)
+		}
+		if err := <-first; err == nil {
+			t.Error("the first was not cut off")
+		}
+		stop(t, b)
+	})
+}
+
+// Of two servers one mostly ended a batch well while the other's had begun already:
+// a batch later nothing is well any more, and that is no batch that hangs alone.
+func TestASilenceThatBeginsAmidTwoBatchesIsOne(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, e := crowd(time.Hour, 2)
+		var asked atomic.Int32
+		b.flush = func(ctx context.Context, calls []*Call[int, int]) {
+			if asked.Add(1) == 2 {
+				time.Sleep(time.Millisecond)
+				for _, c := range calls {
+					c.Answer(c.Req, nil)
+				}
+				return
+			}
+			e.flush(ctx, calls)
+		}
+		for range 3 { // the second is answered while the first hangs, and the third hangs
+			go func() { _, _ = b.Do(t.Context(), 1) }()
+			synctest.Wait()
+			time.Sleep(2 * time.Millisecond)
+		}
+		time.Sleep(stuckAfter / 2)
+		begun := time.Now()
+		if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeUnavailable || time.Since(begun) > b.cfg.Deadline {
+			t.Errorf("answered %v after %v", err, time.Since(begun))
 		}
 		stop(t, b)
 	})
