@@ -211,13 +211,13 @@ func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res
 		return nil, time.Time{}, 0, 0
 	}
 	n, most := min(len(b.queue), b.cfg.MaxBatch), b.cfg.MaxBatch
-	if b.pace.doubtful() {
+	if b.pace.doubtful(now) {
 		n, most = len(b.queue), 1
 	}
 	calls = slices.Clone(b.queue[:n])
 	b.queue = slices.Delete(b.queue, 0, n)
 	b.pace.took(server, min(n, most), now)
-	return calls, now, most, b.pace.patience()
+	return calls, now, most, b.pace.patience(now)
 }
 
 // claim keeps the calls that were not withdrawn. One that has waited past its

@@ -104,7 +104,7 @@ func (p *pace) perCall(now time.Time) time.Duration {
 // stuck reports whether every server has been at its batch for far too long, or
 // one has after a batch that was cut off.
 func (p *pace) stuck(now time.Time) bool {
-	if !p.cut.IsZero() && slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() }) {
+	if p.doubtful(now) && slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() }) {
 		return true
 	}
 	limit := p.limit()
@@ -122,13 +122,21 @@ func (p *pace) limit() time.Duration { return max(stuckAfter, 4*p.batch, p.budge
 // doubtful reports whether the next batch is to find out if the trouble of the
 // one before is over. One call is enough for that: all that were cut off together
 // come again together, and would wait together for one deadline after the other.
-func (p *pace) doubtful() bool { return !p.cut.IsZero() && p.budget > 0 }
+// After one deadline they no longer do, and the doubt ends with the batch that was
+// begun in it.
+func (p *pace) doubtful(now time.Time) bool {
+	if p.cut.IsZero() || p.budget == 0 {
+		return false
+	}
+	end := p.cut.Add(p.deadline)
+	return now.Before(end) || slices.ContainsFunc(p.begun, func(t time.Time) bool { return !t.IsZero() && t.Before(end) })
+}
 
 // patience is how long a call may have waited to be taken now. Those that came
 // behind a batch that was cut off, before it counted as stuck, have waited for
 // one deadline and must not wait for another.
-func (p *pace) patience() time.Duration {
-	if p.doubtful() {
+func (p *pace) patience(now time.Time) time.Duration {
+	if p.doubtful(now) {
 		return p.limit()
 	}
 	return p.deadline

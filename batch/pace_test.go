@@ -168,6 +168,52 @@ func TestOfACrowdThatWasCutOffOneFindsOut(t *testing.T) {
 	})
 }
 
+// Nobody came for an hour, and all is well since: there is no reason left to doubt.
+func TestACutOffIsForgottenInTime(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, e := crowd(time.Hour, 1)
+		go func() { _, _ = b.Do(t.Context(), 1) }()
+		time.Sleep(time.Hour)
+		synctest.Wait()
+		e.takes = time.Millisecond
+		var refused atomic.Int32
+		for range 40 {
+			go func() {
+				if _, err := b.Do(t.Context(), 1); err != nil {
+					refused.Add(1)
+				}
+			}()
+		}
+		time.Sleep(time.Second)
+		if n := refused.Load(); n != 0 {
+			t.Errorf("%d of 40 were refused", n)
+		}
+		stop(t, b)
+	})
+}
+
+// The one that finds out began just before the cut would be forgotten: it still
+// keeps the others from waiting with it.
+func TestDoubtLastsWhileOneFindsOut(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b, _ := crowd(time.Hour, 2)
+		for range 2 {
+			go func() { _, _ = b.Do(t.Context(), 1) }()
+			synctest.Wait()
+		}
+		time.Sleep(2*b.cfg.Deadline - time.Millisecond)
+		go func() { _, _ = b.Do(t.Context(), 1) }()
+		for range 9 {
+			time.Sleep(b.cfg.Deadline / 10)
+			begun := time.Now()
+			if _, err := b.Do(t.Context(), 1); order.CodeOf(err) != order.CodeOverloaded || time.Since(begun) > 0 {
+				t.Fatalf("answered %v after %v", err, time.Since(begun))
+			}
+		}
+		stop(t, b)
+	})
+}
+
 // A batch hung on a connection of its own that died, while the other server went
 // on at full speed.
 func TestABatchThatHangsAloneRaisesNoDoubt(t *testing.T) {
