@@ -2,7 +2,6 @@ package intake
 
 import (
 	"context"
-	"sync/atomic"
 	"time"
 
 	"order-service/batch"
@@ -10,11 +9,6 @@ import (
 	"order-service/order"
 	"order-service/tracing"
 )
-
-// staleAfter is how long a request may have waited behind a wave that Redis
-// did not answer and still be asked about: another such wave must not take its
-// answer past 50 ms.
-const staleAfter = 10 * time.Millisecond
 
 // call is one request in a wave.
 type call = batch.Call[order.HoldRequest, placed]
@@ -31,23 +25,16 @@ type placed struct {
 
 // waves runs waves through both stages.
 type waves struct {
-	gate   Gate
-	store  Orders
-	meter  Meter
-	tracer *tracing.Tracer
-	mute   atomic.Pointer[silence] // of the wave that the gate spoke about last; nil where it answered all of it
-}
-
-// silence is when the gate was last waited for in vain, and about which products:
-// those of another master of a cluster may be answered all the while.
-type silence struct {
-	since    time.Time
-	products map[string]bool
+	gate    Gate
+	store   Orders
+	meter   Meter
+	tracer  *tracing.Tracer
+	silence silence // of the gate
 }
 
 // run takes one wave through the gate and the commit.
 func (w *waves) run(ctx context.Context, calls []*call) {
-	if calls = w.timely(calls); len(calls) == 0 {
+	if calls = w.silence.timely(calls); len(calls) == 0 {
 		return
 	}
 	admitted, holds, intents := w.hold(ctx, calls)
@@ -63,25 +50,6 @@ func (w *waves) run(ctx context.Context, calls []*call) {
 	w.commit(ctx, admitted, holds, intents)
 }
 
-// timely answers what has waited too long behind a wave in which the gate said
-// nothing about its product. Those that came later are asked about, however long
-// that was ago: one of them finds out that the gate is back.
-func (w *waves) timely(calls []*call) []*call {
-	mute := w.mute.Load()
-	if mute == nil {
-		return calls
-	}
-	kept := calls[:0]
-	for _, c := range calls {
-		if mute.products[c.Req.ProductID] && c.Since().Before(mute.since) && time.Since(c.Since()) > staleAfter {
-			c.Fail(order.Errorf(order.CodeUnavailable, "The shop is not reachable right now. Please try again."))
-		} else {
-			kept = append(kept, c)
-		}
-	}
-	return kept
-}
-
 // hold asks the gate for all calls. It answers those that go no further and
 // returns the rest, each with its hold and its order as it is to be written.
 func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []order.Intent) {
@@ -90,14 +58,11 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []
 	results := w.gate.Hold(ctx, batch.Reqs(calls))
 	span.End()
 	now := time.Now()
-	admitted, holds, intents, mute := calls[:0], results[:0], make([]order.Intent, 0, len(calls)), map[string]bool(nil)
+	w.silence.heard(begun, now, calls, results)
+	admitted, holds, intents := calls[:0], results[:0], make([]order.Intent, 0, len(calls))
 	for i, c := range calls {
 		held, err := results[i].Value, results[i].Err
-		code := order.CodeOf(err)
-		w.meter.Held(code, held.Seen, now.Sub(begun))
-		if code == order.CodeUnavailable {
-			mute = with(mute, c.Req.ProductID)
-		}
+		w.meter.Held(order.CodeOf(err), held.Seen, now.Sub(begun))
 		if err != nil || held.Seen {
 			c.Answer(placed{hold: held}, err)
 			continue
@@ -109,21 +74,7 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []
 		}
 		admitted, holds, intents = append(admitted, c), append(holds, results[i]), append(intents, intent)
 	}
-	if mute != nil {
-		w.mute.Store(&silence{since: now, products: mute})
-	} else {
-		w.mute.Store(nil)
-	}
 	return admitted, holds, intents
-}
-
-// with adds a product to a set, which is nil as long as it is empty.
-func with(set map[string]bool, productID string) map[string]bool {
-	if set == nil {
-		set = map[string]bool{}
-	}
-	set[productID] = true
-	return set
 }
 
 // intent is a held order at the price of its hold. An amount that overflows is

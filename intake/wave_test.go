@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -23,6 +24,8 @@ type backend struct {
 	holdErr, insertErr error
 	silence            time.Duration // before the gate fails
 	seen, found        bool          // the gate has seen the key, and still has its hold
+	away               string        // a product whose master is silent, beside others that answer
+	commits            time.Duration // before orders are written, or fail at the deadline
 
 	mu      sync.Mutex
 	told    []string
@@ -39,10 +42,14 @@ func (b *backend) note(format string, args ...any) {
 func (b *backend) Refusal(order.HoldRequest) error { return nil }
 
 func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result[order.Held] {
-	time.Sleep(b.silence)
+	if b.away == "" || slices.ContainsFunc(rs, func(r order.HoldRequest) bool { return r.ProductID == b.away }) {
+		time.Sleep(b.silence)
+	}
 	results := make([]batch.Result[order.Held], len(rs))
 	for i, r := range rs {
-		results[i].Err = b.holdErr
+		if b.away == "" || r.ProductID == b.away {
+			results[i].Err = b.holdErr
+		}
 		results[i].Value = b.held(r)
 	}
 	return results
@@ -70,10 +77,16 @@ func (b *backend) Drop(_ context.Context, _ string, held order.Held) error {
 	return nil
 }
 
-func (b *backend) Insert(_ context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
+func (b *backend) Insert(ctx context.Context, intents []order.Intent) []batch.Result[order.Accepted] {
+	err := b.insertErr
+	select {
+	case <-time.After(b.commits):
+	case <-ctx.Done():
+		err = ctx.Err()
+	}
 	results := make([]batch.Result[order.Accepted], len(intents))
 	for i, in := range intents {
-		results[i] = batch.Result[order.Accepted]{Value: order.Accepted{OrderID: in.ID}, Err: b.insertErr}
+		results[i] = batch.Result[order.Accepted]{Value: order.Accepted{OrderID: in.ID}, Err: err}
 	}
 	return results
 }
@@ -103,8 +116,10 @@ func start(t *testing.T, b *backend) *Intake {
 	return i
 }
 
-func buy(i *Intake) error {
-	_, err := i.Accept(context.Background(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1})
+func buy(i *Intake) error { return buyOf(i, "lamp") }
+
+func buyOf(i *Intake, productID string) error {
+	_, err := i.Accept(context.Background(), order.Request{UserID: "ann", ProductID: productID, Quantity: 1})
 	return err
 }
 
@@ -173,12 +188,77 @@ func TestBehindASilentGateNobodyWaitsForTwoWaves(t *testing.T) {
 	}
 }
 
+// gone is what a gate says that gives no answer.
+var gone = order.Errorf(order.CodeUnavailable, "Gone.")
+
+// Redis goes silent for all products. Who came during one wave hears at its end,
+// though nobody had asked about his product yet.
+func TestASilentWaveConcernsAllProducts(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{holdErr: gone, silence: 45 * time.Millisecond}
+		i := New(Config{Waves: 1, Meter: b, Log: zerolog.Nop()}, b, b)
+		go func() { _ = buyOf(i, "lamp") }()
+		time.Sleep(5 * time.Millisecond)
+		begun := time.Now()
+		if err := buyOf(i, "hat"); order.CodeOf(err) != order.CodeUnavailable || time.Since(begun) > 50*time.Millisecond {
+			t.Errorf("answered %v after %v", err, time.Since(begun))
+		}
+		_ = i.Stop(t.Context())
+	})
+}
+
+// The lamp's master in a cluster is away. Hats wait longer than staleAfter, because
+// commits take long, and while a wave of lamps alone gets no answer.
+func TestAWaveOfASilentMastersProductsDoesNotRefuseOthers(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{holdErr: gone, silence: 45 * time.Millisecond, away: "lamp", commits: 2 * staleAfter}
+		i := New(Config{Waves: 2, Meter: b, Log: zerolog.Nop()}, b, b)
+		var all sync.WaitGroup
+		all.Go(func() { _ = buyOf(i, "lamp") })
+		for range 200 {
+			synctest.Wait()
+			all.Go(func() {
+				if err := buyOf(i, "hat"); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		all.Wait()
+		_ = i.Stop(t.Context())
+	})
+}
+
+// The second wave is one lamp, about which the gate says nothing, and a hat. The
+// third, of hats, tells nothing of lamps: the one of the fourth is not asked about.
+func TestASilentProductIsRememberedWhileOthersAreAnswered(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{holdErr: gone, silence: 45 * time.Millisecond, away: "lamp", commits: 20 * time.Millisecond}
+		i := New(Config{Waves: 1, MaxWave: 2, Meter: b, Log: zerolog.Nop()}, b, b)
+		var all sync.WaitGroup
+		begun := time.Now()
+		for _, id := range []string{"hat", "lamp", "hat", "hat", "hat", "lamp", "hat"} {
+			all.Go(func() {
+				if err := buyOf(i, id); (err == nil) != (id == "hat") {
+					t.Error(id, err)
+				}
+			})
+			synctest.Wait()
+		}
+		all.Wait()
+		if took := time.Since(begun); took != b.silence+4*b.commits {
+			t.Errorf("the last was answered after %v", took)
+		}
+		_ = i.Stop(t.Context())
+	})
+}
+
 // On a machine so busy that every wave begins late, nobody would be asked about
 // any more, and the gate never be found to answer again.
 func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
 	b := &backend{}
 	w := &waves{gate: b, store: b, meter: b}
-	w.mute.Store(&silence{since: time.Now(), products: map[string]bool{"": true}})
+	w.silence.all = time.Now()
 	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) {
 		time.Sleep(2 * staleAfter)
 		w.run(ctx, calls)
@@ -187,7 +267,7 @@ func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
 	if _, err := late.Do(context.Background(), order.HoldRequest{Request: order.Request{Quantity: 1}}); err != nil {
 		t.Error(err)
 	}
-	if w.mute.Load() != nil {
+	if !w.silence.all.IsZero() || len(w.silence.products) > 0 {
 		t.Error("the gate still counts as silent")
 	}
 }
