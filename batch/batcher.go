@@ -31,8 +31,9 @@ type Config struct {
 
 // Flush does the work of one batch. It must Answer every call once, and not
 // touch a call afterwards. Its ctx is no caller's: it ends at the Deadline, or
-// when Stop loses patience.
-type Flush[Req, Res any] func(ctx context.Context, calls []*Call[Req, Res])
+// when Stop loses patience. It reports whether it got to what batches are cut off
+// at by the Deadline: only then its end proves that this works.
+type Flush[Req, Res any] func(ctx context.Context, calls []*Call[Req, Res]) (proved bool)
 
 // Batcher groups concurrent calls into batches.
 type Batcher[Req, Res any] struct {
@@ -185,12 +186,13 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 	if calls == nil {
 		return false
 	}
+	proved := false
 	if calls = b.claim(calls, begun, most, patience); len(calls) > 0 {
 		ctx, cancel := context.WithTimeout(b.ctx, b.cfg.Deadline)
-		b.flush(ctx, calls)
+		proved = b.flush(ctx, calls)
 		cancel()
 	}
-	b.finish(server, len(calls), time.Since(begun))
+	b.finish(server, len(calls), time.Since(begun), proved)
 	return true
 }
 
@@ -243,9 +245,9 @@ func (b *Batcher[Req, Res]) claim(calls []*Call[Req, Res], now time.Time, most i
 	return kept
 }
 
-func (b *Batcher[Req, Res]) finish(server, calls int, took time.Duration) {
+func (b *Batcher[Req, Res]) finish(server, calls int, took time.Duration, proved bool) {
 	b.mu.Lock()
-	b.pace.finished(server, calls, took)
+	b.pace.finished(server, calls, took, proved)
 	b.mu.Unlock()
 	if b.cfg.Ran != nil && calls > 0 {
 		b.cfg.Ran(calls, took)
@@ -344,11 +346,12 @@ type Result[Res any] struct {
 }
 
 // Whole makes a Flush of a function that answers a batch as a whole, with one
-// result for each request.
+// result for each request, and has always asked for them.
 func Whole[Req, Res any](do func(context.Context, []Req) []Result[Res]) Flush[Req, Res] {
-	return func(ctx context.Context, calls []*Call[Req, Res]) {
+	return func(ctx context.Context, calls []*Call[Req, Res]) bool {
 		for i, r := range do(ctx, Reqs(calls)) {
 			calls[i].Answer(r.Value, r.Err)
 		}
+		return true
 	}
 }

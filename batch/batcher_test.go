@@ -25,7 +25,7 @@ type echo struct {
 	batches [][]int
 }
 
-func (e *echo) flush(ctx context.Context, calls []*Call[int, int]) {
+func (e *echo) flush(ctx context.Context, calls []*Call[int, int]) bool {
 	e.mu.Lock()
 	e.batches = append(e.batches, Reqs(calls))
 	e.mu.Unlock()
@@ -39,6 +39,7 @@ func (e *echo) flush(ctx context.Context, calls []*Call[int, int]) {
 			c.Fail(ctx.Err())
 		}
 	}
+	return true
 }
 
 func (e *echo) sizes() (sizes []int) {
@@ -147,12 +148,11 @@ func TestASlowBatchDoesNotKeepASmallOneWaiting(t *testing.T) {
 // stall is a flush whose first batch hangs, for as long as is told.
 func (e *echo) stall(hangs time.Duration) Flush[int, int] {
 	var first atomic.Bool
-	return func(ctx context.Context, calls []*Call[int, int]) {
+	return func(ctx context.Context, calls []*Call[int, int]) bool {
 		if first.CompareAndSwap(false, true) {
-			(&echo{takes: hangs}).flush(ctx, calls)
-			return
+			return (&echo{takes: hangs}).flush(ctx, calls)
 		}
-		e.flush(ctx, calls)
+		return e.flush(ctx, calls)
 	}
 }
 

@@ -23,7 +23,7 @@ type pace struct {
 	each     time.Duration // time for one call while full batches follow each other, moving average
 	batch    time.Duration // time of a batch, moving average
 	begun    []time.Time   // of each server's batch; zero while it has none
-	well     time.Time     // when a batch last ended, and not by the deadline
+	well     time.Time     // when a batch last ended that proved that work is done
 	cut      time.Time     // when the deadline last cut off one that did not hang alone; zero when one ended well since
 }
 
@@ -48,7 +48,7 @@ func (p *pace) took(server, n int, now time.Time) {
 // finished notes that a server's batch has ended. One that the deadline has cut
 // off says nothing about how long a batch takes, and one of which no call was
 // left says nothing at all.
-func (p *pace) finished(server, calls int, took time.Duration) {
+func (p *pace) finished(server, calls int, took time.Duration, proved bool) {
 	begun := p.begun[server]
 	p.begun[server] = time.Time{}
 	switch now := begun.Add(took); {
@@ -56,8 +56,9 @@ func (p *pace) finished(server, calls int, took time.Duration) {
 	case took >= p.deadline:
 		p.cutOff(begun, now)
 	default:
-		p.batch = weigh(p.batch, took)
-		p.well, p.cut = now, time.Time{}
+		if p.batch = weigh(p.batch, took); proved {
+			p.well, p.cut = now, time.Time{}
+		}
 	}
 }
 

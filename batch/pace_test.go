@@ -240,15 +240,15 @@ func TestASilenceThatBeginsAmidTwoBatchesIsOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		b, e := crowd(time.Hour, 2)
 		var asked atomic.Int32
-		b.flush = func(ctx context.Context, calls []*Call[int, int]) {
+		b.flush = func(ctx context.Context, calls []*Call[int, int]) bool {
 			if asked.Add(1) == 2 {
 				time.Sleep(time.Millisecond)
 				for _, c := range calls {
 					c.Answer(c.Req, nil)
 				}
-				return
+				return true
 			}
-			e.flush(ctx, calls)
+			return e.flush(ctx, calls)
 		}
 		for range 3 { // the second is answered while the first hangs, and the third hangs
 			go func() { _, _ = b.Do(t.Context(), 1) }()

@@ -35,7 +35,7 @@ type call struct {
 // whole batch; and it is experimental.
 func (g *Gate) newCaller() *batch.Batcher[*call, any] {
 	cfg := batch.Config{Servers: flushers, MaxBatch: maxBatch, MaxQueue: maxQueue, Deadline: patience * g.timeout, Ran: g.batched}
-	return batch.New(cfg, func(ctx context.Context, calls []*batch.Call[*call, any]) {
+	return batch.New(cfg, func(ctx context.Context, calls []*batch.Call[*call, any]) bool {
 		ctx, cancel := context.WithTimeout(ctx, g.timeout)
 		defer cancel()
 		scripts := batch.Reqs(calls)
@@ -43,6 +43,7 @@ func (g *Gate) newCaller() *batch.Batcher[*call, any] {
 		for i, c := range calls {
 			c.Answer(scripts[i].reply, scripts[i].err)
 		}
+		return true
 	})
 }
 

@@ -32,22 +32,25 @@ type waves struct {
 	silence silence // of the gate
 }
 
-// run takes one wave through the gate and the commit.
-func (w *waves) run(ctx context.Context, calls []*call) {
+// run takes one wave through the gate and the commit. It reports whether it came
+// to the commit: the gate has a limit of its own, and it is Postgres that makes a
+// wave last until the Deadline.
+func (w *waves) run(ctx context.Context, calls []*call) (committed bool) {
 	if calls = w.silence.timely(calls); len(calls) == 0 {
-		return
+		return false
 	}
 	admitted, holds, intents := w.hold(ctx, calls)
 	if len(admitted) == 0 {
-		return
+		return false
 	}
 	if err := failpoint.Hit(failpoint.IntakeHeld); err != nil {
 		for i, c := range admitted {
 			c.Answer(placed{hold: holds[i].Value, lost: err}, nil)
 		}
-		return
+		return false
 	}
 	w.commit(ctx, admitted, holds, intents)
+	return true
 }
 
 // hold asks the gate for all calls. It answers those that go no further and

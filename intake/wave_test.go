@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"testing/synctest"
 	"time"
@@ -253,15 +254,43 @@ func TestASilentProductIsRememberedWhileOthersAreAnswered(t *testing.T) {
 	})
 }
 
+// Postgres hangs, and the gate refuses the one that was to find out whether it
+// still does: nobody has found out.
+func TestARefusalOfTheGateSaysNothingAboutTheDatabase(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{commits: time.Hour}
+		i := New(Config{Waves: 1, Budget: 20 * time.Millisecond, Meter: b, Log: zerolog.Nop()}, b, b)
+		_ = buy(i) // cut off
+		b.holdErr = order.Errorf(order.CodeSoldOut, "None is left.")
+		if err := buy(i); order.CodeOf(err) != order.CodeSoldOut {
+			t.Error(err)
+		}
+		b.holdErr = nil
+		var refused atomic.Int32
+		for range 40 {
+			go func() {
+				if order.CodeOf(buy(i)) == order.CodeOverloaded {
+					refused.Add(1)
+				}
+			}()
+		}
+		synctest.Wait()
+		if n := refused.Load(); n != 39 {
+			t.Errorf("%d of 40 were refused at once", n)
+		}
+		_ = i.Stop(t.Context())
+	})
+}
+
 // On a machine so busy that every wave begins late, nobody would be asked about
 // any more, and the gate never be found to answer again.
 func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
 	b := &backend{}
 	w := &waves{gate: b, store: b, meter: b}
 	w.silence.all = time.Now()
-	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) {
+	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) bool {
 		time.Sleep(2 * staleAfter)
-		w.run(ctx, calls)
+		return w.run(ctx, calls)
 	})
 	defer late.Stop(context.Background())
 	if _, err := late.Do(context.Background(), order.HoldRequest{Request: order.Request{Quantity: 1}}); err != nil {
