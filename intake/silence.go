@@ -24,25 +24,28 @@ const silenceKept = time.Second
 // A wave of which no call was answered tells of a Redis that is silent for all, so
 // it concerns products too that nobody has asked about yet. In a Cluster it may be
 // a wave of one silent master's products alone. Where another wave was answered
-// while that one waited, they alone count as silent. Without such a witness all
-// who waited behind it are refused, also those who want the products of live
-// masters, but no others: those who came later are asked about, and their answer
-// ends the silence about everything.
+// since these first were not, they alone count as silent. Without such a witness,
+// as at first, all who waited behind it are refused, also those who want the
+// products of live masters, but no others: those who came later are asked about,
+// and their answer ends the silence about everything.
 type silence struct {
 	mu       sync.Mutex
-	answered time.Time            // when a wave last was, at least in part
-	all      time.Time            // since when no product is answered; zero: some are
-	products map[string]time.Time // since when each is not, by id
+	answered time.Time         // when a wave last was, at least in part
+	all      time.Time         // since when no product is answered; zero: some are
+	products map[string]missed // by id
 }
+
+// missed is from when to when waves got no answer about a product.
+type missed struct{ first, last time.Time }
 
 // heard notes what a wave, begun then, heard by now.
 func (s *silence) heard(begun, now time.Time, calls []*call, results []holding) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	some := false
+	some, witnessed := false, true
 	for i, c := range calls {
 		if order.CodeOf(results[i].Err) == order.CodeUnavailable {
-			s.miss(c.Req.ProductID, now)
+			witnessed = s.answered.After(s.miss(c.Req.ProductID, begun, now)) && witnessed
 		} else {
 			some = true
 			delete(s.products, c.Req.ProductID)
@@ -51,18 +54,24 @@ func (s *silence) heard(begun, now time.Time, calls []*call, results []holding) 
 	switch {
 	case some:
 		s.answered, s.all = now, time.Time{}
-	case !s.answered.After(begun):
+	case !witnessed:
 		s.all = now
 	}
-	maps.DeleteFunc(s.products, func(_ string, since time.Time) bool { return now.Sub(since) > silenceKept })
+	maps.DeleteFunc(s.products, func(_ string, m missed) bool { return now.Sub(m.last) > silenceKept })
 }
 
-// miss needs the lock.
-func (s *silence) miss(productID string, now time.Time) {
+// miss returns since when the product is not answered. It needs the lock.
+func (s *silence) miss(productID string, begun, now time.Time) time.Time {
 	if s.products == nil {
-		s.products = map[string]time.Time{}
+		s.products = map[string]missed{}
 	}
-	s.products[productID] = now
+	m, known := s.products[productID]
+	if !known {
+		m.first = begun
+	}
+	m.last = now
+	s.products[productID] = m
+	return m.first
 }
 
 // timely answers what has waited too long behind a wave in which the gate said
@@ -77,7 +86,7 @@ func (s *silence) timely(calls []*call) []*call {
 	kept, now := calls[:0], time.Now()
 	for _, c := range calls {
 		came := c.Since()
-		if now.Sub(came) > staleAfter && (came.Before(s.all) || came.Before(s.products[c.Req.ProductID])) {
+		if now.Sub(came) > staleAfter && (came.Before(s.all) || came.Before(s.products[c.Req.ProductID].last)) {
 			c.Fail(order.Errorf(order.CodeUnavailable, "The shop is not reachable right now. Please try again."))
 		} else {
 			kept = append(kept, c)

@@ -230,6 +230,25 @@ func TestAWaveOfASilentMastersProductsDoesNotRefuseOthers(t *testing.T) {
 	})
 }
 
+// Now and then one asks about the lamp, to find out whether its master is back.
+// Hats were answered since it was first silent: they wait for him, and sell on.
+func TestWhoFindsOutAboutASilentProductHasNoOtherRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{holdErr: gone, silence: 45 * time.Millisecond, away: "lamp"}
+		i := New(Config{Waves: 1, Meter: b, Log: zerolog.Nop()}, b, b)
+		_ = buyOf(i, "lamp")
+		for range 5 {
+			if err := buyOf(i, "hat"); err != nil {
+				t.Fatal(err)
+			}
+			time.Sleep(250 * time.Millisecond)
+			go func() { _ = buyOf(i, "lamp") }()
+			synctest.Wait()
+		}
+		_ = i.Stop(t.Context())
+	})
+}
+
 // The second wave is one lamp, about which the gate says nothing, and a hat. The
 // third, of hats, tells nothing of lamps: the one of the fourth is not asked about.
 func TestASilentProductIsRememberedWhileOthersAreAnswered(t *testing.T) {
