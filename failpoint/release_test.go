@@ -40,7 +40,9 @@ func build(t *testing.T, flags ...string) []byte {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "order-service")
 	args := append([]string{"build", "-o", path}, flags...)
-	if out, err := exec.Command("go", append(args, "order-service")...).CombinedOutput(); err != nil {
+	compile := exec.Command("go", append(args, "order-service")...)
+	compile.Env = append(os.Environ(), "CGO_ENABLED=0") // as make build, whose packages are compiled already
+	if out, err := compile.CombinedOutput(); err != nil {
 		t.Fatalf("go build: %v\n%s", err, out)
 	}
 	binary, err := os.ReadFile(path)
