@@ -16,6 +16,8 @@ const (
 	maxQueue = 8192 // calls that wait
 	maxBatch = 256  // calls in one round trip
 	flushers = 2    // round trips under way: Redis works on one while the other is encoded and read
+
+	scriptTries = 3 // rounds of a batch whose scripts Redis keeps forgetting
 )
 
 // A call is one run of a script.
@@ -55,15 +57,16 @@ func reached(err error) bool {
 
 // run sends calls in one round trip and sets their replies. Redis forgets
 // scripts when it restarts or is told to: calls that found theirs missing, and
-// so did nothing, are sent again with it.
+// so did nothing, are sent again after loading it.
 func run(ctx context.Context, client redis.UniversalClient, calls []*call) {
-	evaluate(ctx, client, calls, (*redis.Script).EvalSha)
-	evaluate(ctx, client, missing(calls), (*redis.Script).Eval)
+	for range scriptTries {
+		evaluate(ctx, client, calls)
+		if calls = missing(calls); len(calls) == 0 {
+			return
+		}
+		load(ctx, client, calls)
+	}
 }
-
-// way is how a script is named to Redis: by its hash or, which Redis remembers,
-// in full.
-type way func(s *redis.Script, ctx context.Context, c redis.Scripter, keys []string, args ...any) *redis.Cmd
 
 // missing returns the calls whose script Redis did not know.
 func missing(calls []*call) (without []*call) {
@@ -75,12 +78,24 @@ func missing(calls []*call) (without []*call) {
 	return without
 }
 
+// load loads the calls' scripts, on every node of a cluster. Where that fails,
+// the next evaluation fails too and says why.
+func load(ctx context.Context, client redis.UniversalClient, calls []*call) {
+	loaded := map[*redis.Script]bool{}
+	for _, c := range calls {
+		if !loaded[c.script] {
+			loaded[c.script] = true
+			_ = c.script.Load(ctx, client)
+		}
+	}
+}
+
 // evaluate sends calls once. To a Cluster it sends each product's by themselves:
 // go-redis gives all of a pipeline the error that one of its nodes makes it give
 // up with, also those that were answered.
-func evaluate(ctx context.Context, client redis.UniversalClient, calls []*call, by way) {
+func evaluate(ctx context.Context, client redis.UniversalClient, calls []*call) {
 	if _, cluster := client.(*redis.ClusterClient); !cluster {
-		pipeline(ctx, client, calls, by)
+		pipeline(ctx, client, calls)
 		return
 	}
 	products := map[string][]*call{}
@@ -89,19 +104,19 @@ func evaluate(ctx context.Context, client redis.UniversalClient, calls []*call, 
 	}
 	var sent sync.WaitGroup
 	for _, calls := range products {
-		sent.Go(func() { pipeline(ctx, client, calls, by) })
+		sent.Go(func() { pipeline(ctx, client, calls) })
 	}
 	sent.Wait()
 }
 
-func pipeline(ctx context.Context, client redis.UniversalClient, calls []*call, by way) {
+func pipeline(ctx context.Context, client redis.UniversalClient, calls []*call) {
 	if len(calls) == 0 {
 		return
 	}
 	pipe := client.Pipeline()
 	replies := make([]*redis.Cmd, len(calls))
 	for i, c := range calls {
-		replies[i] = by(c.script, ctx, pipe, c.keys, c.args...)
+		replies[i] = pipe.EvalSha(ctx, c.script.Hash(), c.keys, c.args...)
 	}
 	_, _ = pipe.Exec(ctx) // every command carries its own error
 	for i, c := range calls {
