@@ -179,22 +179,30 @@ func TestAServerDoesNotRestBesideOneThatHangs(t *testing.T) {
 	})
 }
 
+// besideAHang returns a batcher of which one server hangs and the other rests,
+// while four wait.
+func besideAHang(t *testing.T) (*Batcher[int, int], *echo) {
+	t.Helper()
+	e := &echo{takes: time.Millisecond}
+	cfg := bounds()
+	cfg.Servers = 2
+	b := New(cfg, e.stall(30*time.Second))
+	ask(t, b, 1)   // hangs
+	ask(t, b, 1+5) // as many as the first had are worth the other, then five wait
+	time.Sleep(time.Millisecond)
+	synctest.Wait()
+	ask(t, b, 4)
+	time.Sleep(time.Millisecond)
+	synctest.Wait()
+	wantSizes(t, e, 1, 5) // four are not worth it
+	return b, e
+}
+
 // It rested while the other still was as fast as usual, and nobody comes any more
 // who could see that it hangs.
 func TestARestingServerIsWokenWhenTheOtherHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &echo{takes: time.Millisecond}
-		cfg := bounds()
-		cfg.Servers = 2
-		b := New(cfg, e.stall(30*time.Second))
-		ask(t, b, 1)   // hangs
-		ask(t, b, 1+5) // as many as the first had are worth the other, then five wait
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		ask(t, b, 4)
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		wantSizes(t, e, 1, 5) // four are not worth it
+		b, e := besideAHang(t)
 		time.Sleep(2 * slowAfter)
 		synctest.Wait()
 		wantSizes(t, e, 1, 5, 4)
@@ -312,18 +320,7 @@ func TestStopAbandonsBatchesWhenItsContextEnds(t *testing.T) {
 // Four wait behind a batch that hangs, beside a server that rests.
 func TestStopRunsWhatIsQueuedBehindABatchThatHangs(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		e := &echo{takes: time.Millisecond}
-		cfg := bounds()
-		cfg.Servers = 2
-		b := New(cfg, e.stall(30*time.Second))
-		ask(t, b, 1)   // hangs
-		ask(t, b, 1+5) // as many as the first had are worth the other, then five wait
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		ask(t, b, 4)
-		time.Sleep(time.Millisecond)
-		synctest.Wait()
-		wantSizes(t, e, 1, 5)
+		b, e := besideAHang(t)
 		var stopped sync.WaitGroup
 		stopped.Go(func() { stop(t, b) })
 		synctest.Wait() // without a moment of the clock
