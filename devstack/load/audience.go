@@ -16,6 +16,7 @@ import (
 
 	"order-service/devstack/load/engine"
 	"order-service/order"
+	"order-service/retry"
 )
 
 // audience is buyers who watch an order each by server-sent events.
@@ -87,12 +88,7 @@ func (a *audience) follow(ctx context.Context, id, token string) {
 // comeBack waits as long as a browser does with the service's retry. It reports
 // false when there will be nothing to come back to.
 func (a *audience) comeBack(ctx context.Context) bool {
-	select {
-	case <-ctx.Done():
-		return false
-	case <-time.After(time.Second + rand.N(3*time.Second)):
-		return true
-	}
+	return retry.Sleep(ctx, time.Second+rand.N(3*time.Second))
 }
 
 // storm ends all streams at once, again and again.
