@@ -27,6 +27,9 @@
 //     outbox row of the lost commit is left to the sweeper.
 //   - FATAL from the server is an unknown outcome too: a backend that is
 //     terminated while it waits for a synchronous standby has committed.
+//   - A group of moves is two round trips (transact.go), over connections whose
+//     plans are made once and can only be those by index (pools.go): to plan for
+//     one or two orders costs more than to move them.
 //   - Every change of a ledger raises the product's version by one, also inside
 //     a group, so each move has its own (version, available) for the gate.
 //   - Every statement has a deadline, and so has the wait for a connection, also

@@ -21,6 +21,7 @@ const (
 func (s *Store) EachPool(do func(name string, pool *pgxpool.Pool)) {
 	do("pool", s.pool)
 	do("intake", s.intake)
+	do("ledger", s.ledger)
 }
 
 // SharedIdleLimit is what a transaction brings along where sessions are a

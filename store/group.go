@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -27,6 +26,7 @@ type buyer struct{ productID, userID string }
 // is decided. Everything in it stays locked until it is saved, so that later
 // moves of the group may build on earlier ones.
 type group struct {
+	moves    []move
 	now      time.Time
 	products map[string]*order.Product
 	orders   map[uuid.UUID]*entry
@@ -44,14 +44,22 @@ type entry struct {
 	changed     bool
 }
 
-// lockGroup reads and locks, in the package's lock order, everything that moves
+// newGroup is the group of moves, with nothing read yet.
+func newGroup(moves []move) *group {
+	return &group{
+		moves: moves, products: map[string]*order.Product{}, orders: make(map[uuid.UUID]*entry, len(moves)),
+		payments: map[string]*order.Payment{}, units: map[buyer]int64{},
+	}
+}
+
+// lock reads and locks, in the package's lock order, everything that the moves
 // may touch. The statements travel together; each one's snapshot is taken when
 // the locks of those before it are held.
-func lockGroup(ctx context.Context, tx pgx.Tx, moves []move) (*group, error) {
-	ids := make([]uuid.UUID, len(moves))
+func (g *group) lock(batch *pgx.Batch) {
+	ids := make([]uuid.UUID, len(g.moves))
 	var paymentIDs []string
 	var timedOut []uuid.UUID
-	for i, m := range moves {
+	for i, m := range g.moves {
 		ids[i] = m.order
 		switch {
 		case m.to == order.Confirmed:
@@ -60,17 +68,11 @@ func lockGroup(ctx context.Context, tx pgx.Tx, moves []move) (*group, error) {
 			timedOut = append(timedOut, m.order)
 		}
 	}
-	g := &group{
-		products: map[string]*order.Product{}, orders: make(map[uuid.UUID]*entry, len(ids)),
-		payments: map[string]*order.Payment{}, units: map[buyer]int64{},
-	}
-	var batch pgx.Batch
-	g.lockProducts(&batch, ids)
-	g.lockOrders(&batch, ids)
-	g.readHistory(&batch, ids)
-	g.readUnits(&batch, ids)
-	g.lockPayments(&batch, paymentIDs, timedOut)
-	return g, tx.SendBatch(ctx, &batch).Close()
+	g.lockProducts(batch, ids)
+	g.lockOrders(batch, ids)
+	g.readHistory(batch, ids)
+	g.readUnits(batch, ids)
+	g.lockPayments(batch, paymentIDs, timedOut)
 }
 
 func (g *group) lockProducts(batch *pgx.Batch, ids []uuid.UUID) {
@@ -147,7 +149,7 @@ func (g *group) lockPayments(batch *pgx.Batch, ids []string, timedOut []uuid.UUI
 	}
 	batch.Queue(`
 		SELECT `+paymentColumns+` FROM payments
-		WHERE payment_id = ANY ($1) OR order_id = ANY ($2) AND state = 'RECEIVED'
+		WHERE payment_id = ANY ($1) OR order_id = ANY ($2)
 		ORDER BY payment_id FOR NO KEY UPDATE`, ids, timedOut).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, scanPayment)
 		for i := range found {

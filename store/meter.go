@@ -31,7 +31,7 @@ type PoolStats struct {
 
 // Pool returns the pools' counts.
 func (s *Store) Pool() (sum PoolStats) {
-	for _, pool := range []*pgxpool.Pool{s.pool, s.intake} {
+	for _, pool := range []*pgxpool.Pool{s.pool, s.intake, s.ledger} {
 		p := pool.Stat()
 		sum.Open, sum.InUse, sum.Max = sum.Open+int64(p.TotalConns()), sum.InUse+int64(p.AcquiredConns()), sum.Max+int64(p.MaxConns())
 		sum.Waits, sum.Waited = sum.Waits+p.EmptyAcquireCount(), sum.Waited+p.EmptyAcquireWaitTime()

@@ -69,15 +69,12 @@ func (s *Store) Finish(ctx context.Context, id uuid.UUID, to order.Status, reaso
 // alone; an error of the database fails the group.
 func (s *Store) move(ctx context.Context, moves []move) ([]batch.Result[order.Change], error) {
 	results := make([]batch.Result[order.Change], len(moves))
-	var g *group
-	err := s.transact(ctx, readCommitted, func(tx pgx.Tx) (err error) {
-		if g, err = lockGroup(ctx, tx, moves); err != nil {
-			return err
-		}
+	g := newGroup(moves)
+	err := s.twoTrips(ctx, g.lock, func(last *pgx.Batch) {
 		for i, m := range moves {
 			results[i].Value, results[i].Err = g.make(m)
 		}
-		return g.save(ctx, tx)
+		g.save(last)
 	})
 	if badData(err) {
 		return nil, order.Wrap(err, order.CodeValidation, "The change cannot be stored.")

@@ -93,19 +93,3 @@ func (s *Store) requireSamePlace(ctx context.Context) error {
 	}
 	return nil
 }
-
-// How transactions begin.
-const (
-	readCommitted = "begin"
-	snapshot      = "begin isolation level repeatable read read only"
-)
-
-// transact runs do in a transaction that begin begins. Where the session has no
-// settings of ours, the transaction brings along the one that frees what a
-// process locked before it fell silent.
-func (s *Store) transact(ctx context.Context, begin string, do func(pgx.Tx) error) error {
-	if s.shared {
-		begin += "; set local idle_in_transaction_session_timeout = " + milliseconds(idleInTransaction)
-	}
-	return pgx.BeginTxFunc(ctx, s.pool, pgx.TxOptions{BeginQuery: begin}, do)
-}

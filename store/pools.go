@@ -26,15 +26,16 @@ func (s *Store) openPools(ctx context.Context, cfg Config) error {
 		return dbError("connect", err)
 	}
 	s.direct = cfg.Direct != ""
-	intake := intakeConfig(conf)
+	intake, ledger := intakeConfig(conf), ledgerConfig(conf)
 	if s.shared {
 		shareSessions(conf)
 		shareSessions(intake)
+		shareSessions(ledger)
 	}
 	for _, p := range []struct {
 		to   **pgxpool.Pool
 		conf *pgxpool.Config
-	}{{&s.pool, conf}, {&s.intake, intake}, {&s.sessions, direct}} {
+	}{{&s.pool, conf}, {&s.intake, intake}, {&s.ledger, ledger}, {&s.sessions, direct}} {
 		if *p.to, err = pgxpool.NewWithConfig(ctx, p.conf); err != nil {
 			s.closePools()
 			return fmt.Errorf("store: %w", err)
@@ -69,6 +70,20 @@ func (s *Store) poolConfig(name, url string, password func() (string, error)) (*
 	return conf, nil
 }
 
+// ledgerConfig is the pool of the movers. To plan its statements takes longer than
+// to run them, so each is planned once. All of them find few rows by an index, in
+// tables that may be empty when the plan is made and have millions of rows later:
+// the plan that is right then is the only one that is allowed.
+func ledgerConfig(of *pgxpool.Config) *pgxpool.Config {
+	conf := of.Copy()
+	conf.MaxConns = movers
+	conf.AfterConnect = setUp(bounded(settings{
+		"plan_cache_mode": "force_generic_plan",
+		"enable_seqscan":  "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
+	}))
+	return conf
+}
+
 // directConfig is for connections that keep a session of their own: by
 // cfg.Direct, or as of has it where that is the direct way.
 func (s *Store) directConfig(of *pgxpool.Config, cfg Config) (conf *pgxpool.Config, err error) {
@@ -95,7 +110,7 @@ func (s *Store) connConfig(url string, conf *pgx.ConnConfig) {
 }
 
 func (s *Store) closePools() {
-	for _, p := range []*pgxpool.Pool{s.sessions, s.intake, s.pool} {
+	for _, p := range []*pgxpool.Pool{s.sessions, s.ledger, s.intake, s.pool} {
 		if p != nil {
 			p.Close()
 		}

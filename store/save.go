@@ -1,7 +1,6 @@
 package store
 
 import (
-	"context"
 	"time"
 
 	"github.com/google/uuid"
@@ -10,16 +9,14 @@ import (
 )
 
 // save writes what the moves changed, each table by one statement.
-func (g *group) save(ctx context.Context, tx pgx.Tx) error {
+func (g *group) save(batch *pgx.Batch) {
 	if len(g.events) == 0 {
-		return nil
+		return
 	}
-	var batch pgx.Batch
-	g.saveOrders(&batch)
-	g.saveEvents(&batch)
-	g.saveProducts(&batch)
-	g.savePayments(&batch)
-	return tx.SendBatch(ctx, &batch).Close()
+	g.saveOrders(batch)
+	g.saveEvents(batch)
+	g.saveProducts(batch)
+	g.savePayments(batch)
 }
 
 // saveOrders writes the orders with their reservations. A RELEASED one stays
@@ -93,6 +90,7 @@ func (g *group) saveProducts(batch *pgx.Batch) {
 		ids, available, reserved, confirmed, versions)
 }
 
+// savePayments writes those that were locked and found RECEIVED.
 func (g *group) savePayments(batch *pgx.Batch) {
-	batch.Queue(`UPDATE payments SET state = 'APPLIED', updated_at = now() WHERE payment_id = ANY ($1) AND state = 'RECEIVED'`, g.applied)
+	batch.Queue(`UPDATE payments SET state = 'APPLIED', updated_at = now() WHERE payment_id = ANY ($1)`, g.applied)
 }

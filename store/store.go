@@ -45,9 +45,9 @@ const (
 	readDeadline = 5 * time.Second
 )
 
-// The pool must outnumber the batches under way (movers, readers and the look-ups
-// of an intake), or readers and writers would wait for each other. An intake writes
-// over connections of its own.
+// The pool must outnumber the batches under way (readers and the look-ups of an
+// intake), or those would wait for each other. An intake and the movers write over
+// connections of their own.
 const (
 	defaultConns = 20
 	intakeConns  = 4
@@ -62,8 +62,9 @@ const connectTimeout = 5 * time.Second
 type Store struct {
 	pool     *pgxpool.Pool
 	intake   *pgxpool.Pool // for an Intake's inserts alone; connects when it is used
+	ledger   *pgxpool.Pool // for the moves alone; connects when it is used
 	sessions *pgxpool.Pool // for what a session must keep, past any pooler; connects when it is used
-	shared   bool          // pool and intake lead through a pooler
+	shared   bool          // all but sessions lead through a pooler
 	direct   bool          // sessions have a URL of their own
 	guard    *guard        // of all pools, and of the leader's connection
 	writes   bool          // the server must take writes, unless the URL says that it need not
