@@ -63,15 +63,20 @@ func TestSaleGoesOnWhileRedisIsEmptied(t *testing.T) {
 }
 
 // expectRefusedAtOnce fails the test unless a buyer hears 503 long before he
-// would give up: the service waits 30 ms for Redis, a loaded machine some more.
+// would give up: the service waits 30 ms for Redis. A busy machine may delay one
+// answer; a service that waits delays every one.
 func (s *shop) expectRefusedAtOnce(productID string) {
 	s.t.Helper()
 	patient := *s
 	patient.insisting = false
-	begun := time.Now()
-	patient.anyone().call("POST", "/orders", map[string]any{"productId": productID, "quantity": 1}).
-		refused(http.StatusServiceUnavailable, order.CodeUnavailable)
-	if took := time.Since(begun); took > 3*time.Second {
-		s.t.Errorf("the refusal took %s", took)
+	var took [3]time.Duration
+	for n := range took {
+		begun := time.Now()
+		patient.anyone().call("POST", "/orders", map[string]any{"productId": productID, "quantity": 1}).
+			refused(http.StatusServiceUnavailable, order.CodeUnavailable)
+		if took[n] = time.Since(begun); took[n] < 3*time.Second {
+			return
+		}
 	}
+	s.t.Errorf("the refusals took %s", took)
 }

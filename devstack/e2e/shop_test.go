@@ -141,7 +141,7 @@ func (s *shop) close() {
 // follows the ledger within a second or so of the last order.
 func (s *shop) verify() {
 	s.t.Helper()
-	deadline := time.Now().Add(20 * time.Second)
+	deadline := time.Now().Add(patience)
 	for {
 		out, err := s.run("--verify", "--json")
 		if err == nil {
