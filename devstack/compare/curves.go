@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"order-service/devstack/measure"
 )
@@ -19,6 +21,7 @@ type picture struct {
 
 // drawCurves measures and writes the pictures into opts.Out.
 func drawCurves(ctx context.Context, opts options, stdout, stderr io.Writer) (err error) {
+	wanted := opts.Only
 	opts.Only = []string{service, naive}
 	f, err := startFleet(ctx, opts, stderr)
 	if err != nil {
@@ -31,8 +34,11 @@ func drawCurves(ctx context.Context, opts options, stdout, stderr io.Writer) (er
 	if err := os.MkdirAll(opts.Out, 0o755); err != nil {
 		return err
 	}
-	for _, measure := range []func(context.Context) ([]picture, error){f.byRate, f.byConnections, f.byProducts, f.byRows} {
-		pictures, err := measure(ctx)
+	for _, name := range curveNames {
+		if !slices.Contains(wanted, name) {
+			continue
+		}
+		pictures, err := f.curve(ctx, name)
 		if err != nil {
 			return err
 		}
@@ -41,6 +47,29 @@ func drawCurves(ctx context.Context, opts options, stdout, stderr io.Writer) (er
 		}
 	}
 	return f.audit(ctx)
+}
+
+// The curves, in the order in which they are measured. Rows come last, for that
+// empties the tables first.
+const (
+	byRate        = "rate"
+	byConnections = "connections"
+	byProducts    = "products"
+	byRows        = "rows"
+)
+
+var curveNames = []string{byRate, byConnections, byProducts, byRows}
+
+func (f *fleet) curve(ctx context.Context, name string) ([]picture, error) {
+	switch name {
+	case byRate:
+		return f.byRate(ctx)
+	case byConnections:
+		return f.byConnections(ctx)
+	case byProducts:
+		return f.byProducts(ctx)
+	}
+	return f.byRows(ctx)
 }
 
 func write(dir string, pictures []picture, stdout io.Writer) error {
@@ -175,24 +204,38 @@ func (f *fleet) byProducts(ctx context.Context) ([]picture, error) {
 	}}}, nil
 }
 
-// byRows has the tables grow. It comes last, for it empties them first.
+// byRows has the tables grow. What buyers wait is measured at half of what the
+// contender could carry when they were nearly empty.
 func (f *fleet) byRows(ctx context.Context) ([]picture, error) {
-	c := chart{
+	x := axis{label: "orders in the table", log: true}
+	cost := chart{
 		title: "What an order costs, by how many there are already",
-		x:     axis{label: "orders in the table", log: true}, y: axis{label: "µs of CPU an order, all servers"},
-		lines: []line{{name: service}, {name: naive}},
+		x:     x, y: axis{label: "µs of CPU an order, all servers"},
 	}
+	wait := chart{
+		title: "How long a buyer waits at half load, by how many orders there are already",
+		x:     x, y: axis{label: "p99 in ms"},
+	}
+	half := map[string]float64{}
 	for rows := 1000; rows <= f.opts.Rows; rows *= 10 {
 		if err := f.backends.fill(ctx, rows); err != nil {
 			return nil, err
 		}
-		for i, l := range c.lines {
-			list, err := f.repeated(ctx, f.contender(l.name), f.closed())
+		for _, c := range f.contenders() {
+			list, err := f.repeated(ctx, c, f.closed())
 			if err != nil {
 				return nil, err
 			}
-			c.lines[i].points = append(l.points, point{float64(rows), median(list, slice.cost)})
+			cost.add(c.name, point{float64(rows), median(list, slice.cost)})
+			given := f.closed()
+			given.connections *= 4
+			given.rate = cmp.Or(half[c.name], median(list, slice.rate)/2)
+			half[c.name] = given.rate
+			if list, err = f.repeated(ctx, c, given); err != nil {
+				return nil, err
+			}
+			wait.add(c.name, point{float64(rows), median(list, slice.p99)})
 		}
 	}
-	return []picture{{"rows.svg", c}}, nil
+	return []picture{{"rows.svg", cost}, {"rows-latency.svg", wait}}, nil
 }

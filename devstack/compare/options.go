@@ -32,8 +32,13 @@ cost every process:
 
 A rate is what was accepted, by the time until the outbox was empty again.
 
-With "curves" it draws pictures (SVG) of service and naive instead: latency by
-offered load, and what an order costs by connections, batches and rows.
+With "curves" it draws pictures (SVG) of service and naive instead, by:
+
+  rate         latency by the orders that are offered
+  connections  what an order costs by them, and by how many share a commit
+  products     what an order costs by how many are hot
+  rows         what an order costs, and latency at half load, by the orders that
+               there are already
 
   --slices N         slices for each, or for each point of a curve (default 10,
                      or 3)
@@ -112,8 +117,16 @@ func (o *options) complete() {
 		o.Against = o.Bin
 	}
 	if o.Only == nil {
-		o.Only = slices.DeleteFunc(slices.Clone(names), func(name string) bool { return name == before && o.Against == "" })
+		o.Only = slices.DeleteFunc(slices.Clone(o.names()), func(name string) bool { return name == before && o.Against == "" })
 	}
+}
+
+// names are what --only may choose from.
+func (o options) names() []string {
+	if o.Curves {
+		return curveNames
+	}
+	return names
 }
 
 func (o options) check() error {
@@ -121,8 +134,8 @@ func (o options) check() error {
 		return errors.New("--only: before needs --against or --with")
 	}
 	for _, name := range o.Only {
-		if !slices.Contains(names, name) {
-			return fmt.Errorf("--only: %q is not one of %s", name, strings.Join(names, ", "))
+		if !slices.Contains(o.names(), name) {
+			return fmt.Errorf("--only: %q is not one of %s", name, strings.Join(o.names(), ", "))
 		}
 	}
 	if o.Slices < 1 || o.Slice <= 0 || o.Connections < 1 || o.Buyers < 1 {

@@ -30,10 +30,22 @@ func TestAnotherBinaryOrAnotherSettingIsComparedWith(t *testing.T) {
 	}
 }
 
-func TestHelpListsEveryContender(t *testing.T) {
-	for _, name := range names {
+func TestHelpListsEveryContenderAndCurve(t *testing.T) {
+	for _, name := range append(slices.Clone(names), curveNames...) {
 		if !strings.Contains(usage, "\n  "+name+" ") {
 			t.Errorf("--help does not tell of %s", name)
 		}
+	}
+}
+
+func TestCurvesAreChosenByTheirNames(t *testing.T) {
+	if o, err := parse([]string{"curves", "--only=rows"}); err != nil || !slices.Equal(o.Only, []string{byRows}) {
+		t.Errorf("%v, %v", o.Only, err)
+	}
+	if o, err := parse([]string{"curves"}); err != nil || !slices.Equal(o.Only, curveNames) {
+		t.Errorf("%v, %v", o.Only, err)
+	}
+	if _, err := parse([]string{"curves", "--only=service"}); err == nil {
+		t.Error("a contender is no curve")
 	}
 }

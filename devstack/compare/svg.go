@@ -23,6 +23,15 @@ type line struct {
 
 type point struct{ x, y float64 }
 
+// add appends p to the line of that name.
+func (c *chart) add(name string, p point) {
+	i := slices.IndexFunc(c.lines, func(l line) bool { return l.name == name })
+	if i < 0 {
+		i, c.lines = len(c.lines), append(c.lines, line{name: name})
+	}
+	c.lines[i].points = append(c.lines[i].points, p)
+}
+
 // The picture's measures, in pixels. The right margin is for the lines' names.
 const (
 	width, height               = 760, 400
