@@ -24,6 +24,7 @@ type Config struct {
 	MaxQueue int           // calls that wait
 	Deadline time.Duration // longest stay in the queue, and longest run of a batch
 	Budget   time.Duration // a call that would wait longer for its turn is refused at once; 0: never
+	Gather   time.Duration // a batch waits so long for more calls, while they come often; 0: it does not
 
 	Waited func(time.Duration)                 // by one call, for a server; may be nil
 	Ran    func(calls int, took time.Duration) // one batch, well or not; may be nil
@@ -47,7 +48,7 @@ type Batcher[Req, Res any] struct {
 	queue  []*Call[Req, Res] // oldest first
 	closed bool
 	busy   int  // servers that work or have been woken
-	waking bool // one of them has been woken and has taken nothing yet
+	waking bool // one of them has been woken, or gathers, and has taken nothing yet
 	pace   pace
 
 	watch    *time.Timer // runs look
@@ -119,6 +120,7 @@ func (b *Batcher[Req, Res]) enqueue(ctx context.Context, c *Call[Req, Res]) erro
 		return err
 	}
 	b.queue = append(b.queue, c)
+	b.pace.came(c.since)
 	if b.busy == 0 || b.rests() && (b.worth() || b.pace.slow(c.since)) {
 		b.begin()
 	}
@@ -182,7 +184,11 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 	// Callers that are about to ask get to run, and join this batch.
 	runtime.Gosched()
 	runtime.Gosched()
-	calls, begun, most, patience := b.take(server, first)
+	gathered, rest := b.gather(first)
+	if rest {
+		return false
+	}
+	calls, begun, most, patience := b.take(server, first || gathered)
 	if calls == nil {
 		return false
 	}
@@ -196,19 +202,37 @@ func (b *Batcher[Req, Res]) round(server int, first bool) bool {
 	return true
 }
 
+// gather waits for more calls where that is worth it. It returns whether it did,
+// and whether the server may rest, because another one is about to take them.
+func (b *Batcher[Req, Res]) gather(first bool) (did, rest bool) {
+	b.mu.Lock()
+	did = !b.closed && b.pace.often(len(b.queue))
+	if rest = did && b.waking && !first; rest {
+		b.busy--
+	} else if did {
+		b.waking = true
+	}
+	b.mu.Unlock()
+	if did && !rest {
+		time.Sleep(b.cfg.Gather)
+	}
+	return did, rest
+}
+
 // take takes what waits, up to one batch, or rests the server where that is not
 // worth it. The last busy server always goes on, so that nothing is left
 // waiting, and so does one beside a slow one, which might be the last for long.
+// A server that was just woken, or has gathered, does not rest beside another.
 // It also returns how many of them may be run, and how long they may have waited.
-func (b *Batcher[Req, Res]) take(server int, first bool) (calls []*Call[Req, Res], now time.Time, most int, patience time.Duration) {
+func (b *Batcher[Req, Res]) take(server int, fresh bool) (calls []*Call[Req, Res], now time.Time, most int, patience time.Duration) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	if first {
+	if fresh {
 		b.waking = false
 	}
 	now = time.Now()
 	defer b.watchOver(now)
-	if len(b.queue) == 0 || b.busy > 1 && !first && !b.closed && !b.worth() && !b.pace.slow(now) {
+	if len(b.queue) == 0 || b.busy > 1 && !fresh && !b.closed && !b.worth() && !b.pace.slow(now) {
 		b.busy--
 		return nil, time.Time{}, 0, 0
 	}

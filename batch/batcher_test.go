@@ -123,6 +123,46 @@ func TestASecondServerBeginsOnlyWhenABatchsWorthWaits(t *testing.T) {
 	})
 }
 
+func TestABatchWaitsForMoreOnlyWhileCallsComeOften(t *testing.T) {
+	for name, test := range map[string]struct {
+		every   time.Duration
+		atLeast int // calls in a batch, once it is known how often they come
+		atMost  int
+		longest time.Duration
+	}{
+		"often":  {5 * time.Millisecond, 5, 6, 30 * time.Millisecond},
+		"seldom": {15 * time.Millisecond, 1, 1, time.Millisecond},
+	} {
+		t.Run(name, func(t *testing.T) {
+			synctest.Test(t, func(t *testing.T) {
+				cfg, e := bounds(), &echo{takes: time.Millisecond}
+				cfg.Servers, cfg.Gather = 2, 25*time.Millisecond
+				b := New(cfg, e.flush)
+				var longest atomic.Int64
+				for i := range 300 {
+					go func() {
+						begun := time.Now()
+						_, _ = b.Do(t.Context(), i)
+						longest.Store(max(longest.Load(), int64(time.Since(begun))))
+					}()
+					time.Sleep(test.every)
+				}
+				stop(t, b)
+				sizes := e.sizes()
+				for _, n := range sizes[len(sizes)/2 : len(sizes)-1] {
+					if n < test.atLeast || n > test.atMost {
+						t.Errorf("batches of %v", sizes)
+						break
+					}
+				}
+				if got := time.Duration(longest.Load()); got > test.longest {
+					t.Errorf("a call took %s", got)
+				}
+			})
+		})
+	}
+}
+
 func TestASlowBatchDoesNotKeepASmallOneWaiting(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
 		e := &echo{takes: time.Second}

@@ -9,6 +9,10 @@
 // ones. Or when a batch takes longer than usual: for that, and for nothing else,
 // one timer watches over what waits while a server rests.
 //
+// Where every batch costs as much as many calls and callers do not mind some
+// milliseconds, Config.Gather has batches wait for more, but only while calls come
+// so often that more will come: who comes alone never waits.
+//
 // # A call's life
 //
 //	Do ──► queue ──► taken by a server, with others ──► answered ──► Do returns

@@ -18,6 +18,9 @@ type pace struct {
 	maxBatch int
 	deadline time.Duration
 	budget   time.Duration
+	gather   time.Duration
+	newest   time.Time     // when the last call came
+	gap      time.Duration // between two calls, moving average
 	last     int           // calls in the batch that was taken last
 	full     time.Time     // when a full batch was last taken; zero when one that was not full came since
 	each     time.Duration // time for one call while full batches follow each other, moving average
@@ -28,7 +31,21 @@ type pace struct {
 }
 
 func newPace(cfg Config) pace {
-	return pace{maxBatch: cfg.MaxBatch, deadline: cfg.Deadline, budget: cfg.Budget, begun: make([]time.Time, cfg.Servers)}
+	return pace{maxBatch: cfg.MaxBatch, deadline: cfg.Deadline, budget: cfg.Budget, gather: cfg.Gather, begun: make([]time.Time, cfg.Servers)}
+}
+
+// came notes that a call came. One that comes after a long silence tells no more
+// than one after a second: the next ones shall soon be heard.
+func (p *pace) came(now time.Time) {
+	if p.gather > 0 {
+		p.gap, p.newest = weigh(p.gap, min(now.Sub(p.newest), time.Second)), now
+	}
+}
+
+// often reports whether calls come so often that a batch, for which queued ones
+// wait, is worth more when it waits for others: two at least will come.
+func (p *pace) often(queued int) bool {
+	return p.gather > 0 && p.gap <= p.gather/2 && 0 < queued && queued < p.maxBatch
 }
 
 // took notes that a server took n calls. Only a full batch that follows a full

@@ -33,6 +33,10 @@ const (
 	maxGroup     = 256
 	maxMoves     = 8192
 	moveDeadline = 5 * time.Second
+
+	// moveGather is of use while more than 80 moves a second are made, thirty orders
+	// or so; a payment link comes that much later then, and more of them in a second.
+	moveGather = 25 * time.Millisecond
 )
 
 // Limits of one group of reads, of single orders and of users' recent ones: a
@@ -90,7 +94,8 @@ func Open(ctx context.Context, cfg Config) (*Store, error) {
 		return nil, err
 	}
 	s.moves = batch.New(batch.Config{
-		Servers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Ran: s.meter.MoveBatch,
+		Servers: movers, MaxBatch: maxGroup, MaxQueue: maxMoves, Deadline: moveDeadline, Gather: moveGather,
+		Ran: s.meter.MoveBatch,
 	}, batch.Whole(func(ctx context.Context, moves []move) []batch.Result[order.Change] { return apart(ctx, moves, s.move) }))
 	s.reads = batch.New(batch.Config{
 		Servers: readers, MaxBatch: maxRead, MaxQueue: maxReads, Deadline: readDeadline,
