@@ -276,8 +276,8 @@ func verifyAgainAndAgain(ctx context.Context, s *shop, there func()) string {
 	return fmt.Sprintf("verified %d times", n)
 }
 
-// intakeConns are the connections to Postgres that are intake's.
-const intakeConns = 4
+// ownConns are the connections to Postgres that are intake's alone, and the moves'.
+const ownConns = 4 + 2
 
 // takeConnections has every other one in use for as long as the burden lasts, by
 // reads that wait for a lock, and more reads in the queue for one.
@@ -291,7 +291,7 @@ func (w *watched) takeConnections(ctx context.Context, s *shop, there func()) st
 		s.t.Error(err) // no order's way to its 202 leads through this table
 		return ""
 	}
-	most := w.figures().most - intakeConns
+	most := w.figures().most - ownConns
 	client := &http.Client{Timeout: patience}
 	var crowd sync.WaitGroup
 	for range 3 * most {
