@@ -30,7 +30,7 @@ func TestComparisonTellsOfEveryoneAndLosesNothing(t *testing.T) {
 	file := filepath.Join(bin, "findings.json")
 	var stdout, stderr bytes.Buffer
 	code := tool().Run(t.Context(), []string{
-		"--bin", bin, "--against", bin, "--slices=2", "--slice=200ms", "--warmup=100ms", "--connections=16", "--buyers=100", "--json", file,
+		"--bin", bin, "--against", bin, "--slices=2", "--slice=500ms", "--warmup=500ms", "--connections=16", "--buyers=100", "--json", file,
 	}, &stdout, &stderr)
 	if code != measure.ExitOK {
 		t.Fatalf("exit status %d\n%s\n%s", code, &stderr, &stdout)
