@@ -28,11 +28,15 @@ const silenceKept = time.Second
 // as at first, all who waited behind it are refused, also those who want the
 // products of live masters, but no others: those who came later are asked about,
 // and their answer ends the silence about everything.
+//
+// A product that another wave was answered about meanwhile is not silent: a
+// connection has died, or lost a packet, with this wave alone on it.
 type silence struct {
 	mu       sync.Mutex
 	answered time.Time         // when a wave last was, at least in part
 	all      time.Time         // since when no product is answered; zero: some are
 	products map[string]missed // by id
+	lately   recently
 }
 
 // missed is from when to when waves got no answer about a product.
@@ -44,11 +48,13 @@ func (s *silence) heard(begun, now time.Time, calls []*call, results []holding) 
 	defer s.mu.Unlock()
 	some, witnessed := false, true
 	for i, c := range calls {
-		if order.CodeOf(results[i].Err) == order.CodeUnavailable {
-			witnessed = s.answered.After(s.miss(c.Req.ProductID, begun, now)) && witnessed
-		} else {
+		switch id := c.Req.ProductID; {
+		case order.CodeOf(results[i].Err) != order.CodeUnavailable:
 			some = true
-			delete(s.products, c.Req.ProductID)
+			delete(s.products, id)
+			s.lately.note(id, now)
+		case !s.lately.last(id).After(begun):
+			witnessed = s.answered.After(s.miss(id, begun, now)) && witnessed
 		}
 	}
 	switch {
@@ -93,4 +99,26 @@ func (s *silence) timely(calls []*call) []*call {
 		}
 	}
 	return kept
+}
+
+// recently is when products were last answered, for as long as a wave may take and
+// longer. It forgets by generations, at no cost to the waves.
+type recently struct {
+	young, old map[string]time.Time // by id
+	turned     time.Time
+}
+
+func (r *recently) note(productID string, now time.Time) {
+	if r.young == nil || now.Sub(r.turned) > silenceKept {
+		r.young, r.old, r.turned = map[string]time.Time{}, r.young, now
+	}
+	r.young[productID] = now
+}
+
+// last is zero for a product that was not answered for long.
+func (r *recently) last(productID string) time.Time {
+	if at, known := r.young[productID]; known {
+		return at
+	}
+	return r.old[productID]
 }

@@ -27,6 +27,7 @@ type backend struct {
 	seen, found        bool          // the gate has seen the key, and still has its hold
 	away               string        // a product whose master is silent, beside others that answer
 	commits            time.Duration // before orders are written, or fail at the deadline
+	hangs              atomic.Bool   // the next Hold fails after the silence, those beside it do not
 
 	mu      sync.Mutex
 	told    []string
@@ -43,6 +44,10 @@ func (b *backend) note(format string, args ...any) {
 func (b *backend) Refusal(order.HoldRequest) error { return nil }
 
 func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result[order.Held] {
+	if b.hangs.CompareAndSwap(true, false) {
+		time.Sleep(b.silence)
+		return slices.Repeat([]batch.Result[order.Held]{{Err: gone}}, len(rs))
+	}
 	if b.away == "" || slices.ContainsFunc(rs, func(r order.HoldRequest) bool { return r.ProductID == b.away }) {
 		time.Sleep(b.silence)
 	}
@@ -245,6 +250,33 @@ func TestWhoFindsOutAboutASilentProductHasNoOtherRefused(t *testing.T) {
 			go func() { _ = buyOf(i, "lamp") }()
 			synctest.Wait()
 		}
+		_ = i.Stop(t.Context())
+	})
+}
+
+// One connection to Redis dies, with a lamp on it. All the while others answer about
+// lamps, of which those that are written wait longer than staleAfter.
+func TestAWaveThatHangsAloneHasNobodyElseRefused(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{silence: 45 * time.Millisecond, away: "nothing", commits: 2 * staleAfter}
+		b.hangs.Store(true)
+		i := New(Config{Waves: 2, Meter: b, Log: zerolog.Nop()}, b, b)
+		var all sync.WaitGroup
+		all.Go(func() {
+			if err := buy(i); order.CodeOf(err) != order.CodeUnavailable {
+				t.Error("the one on it:", err)
+			}
+		})
+		synctest.Wait()
+		for range 100 {
+			all.Go(func() {
+				if err := buy(i); err != nil {
+					t.Error(err)
+				}
+			})
+			time.Sleep(time.Millisecond)
+		}
+		all.Wait()
 		_ = i.Stop(t.Context())
 	})
 }
