@@ -131,10 +131,10 @@ func (s *Sync) publish(ctx context.Context, products []order.Product) (published
 	return published, rebuilt, failed
 }
 
-// refreshUsers publishes limited products in full when they changed since it
-// last did. One whose publication has just failed is not for it: a rebuild more
-// would only have to be waited for as well. A lost settle of a release leaves a buyer's units too high, with no
-// hold to reap: nothing else would ever find it.
+// refreshUsers publishes limited products in full when they changed since it last
+// did: a lost settle of a release leaves a buyer's units too high, with no hold to
+// reap, and nothing else would ever find it. It is given those alone that have just
+// been published: of another it would only wait for a second failure.
 func (s *Sync) refreshUsers(ctx context.Context, products []order.Product) (failed error) {
 	for _, p := range products {
 		last, known := s.full[p.ID]

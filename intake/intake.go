@@ -108,9 +108,9 @@ func (i *Intake) Refusal() error { return i.waves.Refusal() }
 
 // Accept holds stock for req and writes its order; the id it returns is that of
 // an order that exists. It answers within some Deadlines; a ctx that ends sooner
-// withdraws what no wave has taken, and the trace that ctx has is the order's. The codes are those of the gate, and
-// CodeIdempotencyMismatch, CodeValidation for an amount that overflows,
-// CodeOutcomeUnknown, CodeOverloaded and CodeUnavailable.
+// withdraws what no wave has taken, and the trace that ctx has is the order's. The
+// codes are those of the gate, and CodeIdempotencyMismatch, CodeValidation for an
+// amount that overflows, CodeOutcomeUnknown, CodeOverloaded and CodeUnavailable.
 func (i *Intake) Accept(ctx context.Context, req order.Request) (uuid.UUID, error) {
 	hold := order.HoldRequest{Request: req}
 	hold.Traceparent = tracing.Traceparent(ctx)
