@@ -101,6 +101,10 @@ func (s *silence) timely(calls []*call) []*call {
 	return kept
 }
 
+// recentProducts is how many products a generation remembers: more than sell at a
+// time. Whoever asks for ones that he made up makes it forget sooner.
+const recentProducts = 1024
+
 // recently is when products were last answered, for as long as a wave may take and
 // longer. It forgets by generations, at no cost to the waves.
 type recently struct {
@@ -109,7 +113,7 @@ type recently struct {
 }
 
 func (r *recently) note(productID string, now time.Time) {
-	if r.young == nil || now.Sub(r.turned) > silenceKept {
+	if r.young == nil || now.Sub(r.turned) > silenceKept || len(r.young) >= recentProducts {
 		r.young, r.old, r.turned = map[string]time.Time{}, r.young, now
 	}
 	r.young[productID] = now
