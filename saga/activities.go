@@ -177,8 +177,18 @@ func (a *activities) RequestPayment(ctx context.Context, known order.Order, p in
 	return a.conclude(ctx, known.ID, change, err)
 }
 
-// Confirm confirms the order by p, which has no id where the order is free.
-func (a *activities) Confirm(ctx context.Context, known order.Order, p order.Payment) (moved, error) {
+// Confirm confirms the order by p, which has no id where the order is free. In
+// doubt Temporal is asked first whether p has been given back.
+func (a *activities) Confirm(ctx context.Context, known order.Order, p order.Payment, doubt bool) (moved, error) {
+	if doubt {
+		back, err := a.givenBack(ctx, p)
+		switch {
+		case err != nil:
+			return moved{}, a.failed(ctx, err, known.ID)
+		case back:
+			return moved{Refusal: order.CodeConflict}, nil
+		}
+	}
 	change, err := a.move(ctx, known, p, func() (order.Change, error) { return a.Orders.Confirm(ctx, known.ID, p.ID) })
 	return a.conclude(ctx, known.ID, change, err)
 }
@@ -201,9 +211,7 @@ func (a *activities) Finish(ctx context.Context, known order.Order, to order.Sta
 	return a.conclude(ctx, known.ID, change, err)
 }
 
-// finish leaves to the order only money that nobody has given back. A restore or a
-// failover of Postgres may show a refunded payment as received; it is then marked
-// as on its way, for the upkeep to close.
+// finish leaves to the order only money that nobody has given back.
 func (a *activities) finish(ctx context.Context, known order.Order, to order.Status, reason order.Reason) (order.Change, error) {
 	for {
 		change, err := a.move(ctx, known, order.Payment{}, func() (order.Change, error) {
@@ -212,17 +220,31 @@ func (a *activities) finish(ctx context.Context, known order.Order, to order.Sta
 		if err != nil || change.Paid.ID == "" {
 			return change, err
 		}
-		begun, err := a.refunds.RefundBegun(ctx, change.Paid.ID)
-		if err != nil || !begun {
+		if back, err := a.givenBack(ctx, change.Paid); err != nil || !back {
 			return change, err
 		}
-		a.log.Error().Ctx(ctx).Str("paymentId", change.Paid.ID).Stringer("orderId", known.ID).
-			Msg("the database has lost the refund of a payment; it does not buy its order")
-		from := []order.PaymentState{order.PaymentReceived}
-		if _, err := a.Payments.MovePayment(ctx, change.Paid.ID, from, order.PaymentRefunding); err != nil {
-			return order.Change{}, err
-		}
 	}
+}
+
+// givenBack reports whether a refund of p has ever begun. A restore or a failover
+// of Postgres may show its payment as received, and so does a report that is sent
+// again where the payment is lost; it is then marked as on its way, for the upkeep
+// to close.
+func (a *activities) givenBack(ctx context.Context, p order.Payment) (bool, error) {
+	begun, err := a.refunds.RefundBegun(ctx, p.ID)
+	if err != nil || !begun {
+		return false, err
+	}
+	from := []order.PaymentState{order.PaymentReceived}
+	marked, err := a.Payments.MovePayment(ctx, p.ID, from, order.PaymentRefunding)
+	if marked {
+		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).
+			Msg("the database has lost the refund of a payment; it does not buy its order")
+	}
+	if order.CodeOf(err) == order.CodeNotFound { // its refund records it
+		return true, nil
+	}
+	return true, err
 }
 
 // publishBetween publishes the changes with a seq between the two.

@@ -191,7 +191,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 func (c *Client) Restart(ctx context.Context, o order.Order) error {
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.input(o.Reservation()))
+	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.again(o))
 }
 
 // RestartRefund is Refund for a payment that no workflow refunds, also where an
@@ -243,6 +243,13 @@ func (c *Client) input(e order.ReservationEvent) Input {
 	return Input{OrderID: e.OrderID, PaymentTimeout: c.cfg.PaymentTimeout, Accepted: &e}
 }
 
+// again is the input of a saga of o that may not be its first.
+func (c *Client) again(o order.Order) Input {
+	in := c.input(o.Reservation())
+	in.Again = true
+	return in
+}
+
 func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
 		ID:                    orderWorkflowID(id),
@@ -274,10 +281,11 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
+// signal starts a saga only where an earlier one has asked for the payment.
 func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
 	return c.call(ctx, func(ctx context.Context) error {
 		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(o.ID), name, payload,
-			c.orderOptions(o.ID), OrderWorkflow, c.input(o.Reservation()))
+			c.orderOptions(o.ID), OrderWorkflow, c.again(o))
 		return err
 	})
 }

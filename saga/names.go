@@ -40,6 +40,10 @@ type Input struct {
 	OrderID        uuid.UUID
 	PaymentTimeout time.Duration
 	Accepted       *order.ReservationEvent `json:",omitempty"` // nil in histories of old
+
+	// Again says that the order may have had a saga before, and money been given
+	// back that the database has forgotten.
+	Again bool `json:",omitempty"`
 }
 
 // accepted is what the saga knows of its order before it has read it.

@@ -39,6 +39,11 @@ type orderSaga struct {
 	applied  string          // id of the payment that confirmed the order
 	finished bool            // finish has returned
 	undo     compensations
+
+	// doubts is whether a payment that comes may have been given back. That of a
+	// first saga cannot have been before one was refused: only who finds an order
+	// final, or refused its payment, begins a refund.
+	doubts bool
 }
 
 func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
@@ -46,6 +51,7 @@ func newOrderSaga(ctx workflow.Context, in Input) *orderSaga {
 	return &orderSaga{
 		in:       in,
 		order:    in.accepted(),
+		doubts:   in.Again,
 		buyer:    ctx,
 		steady:   withStep(withProvider(steady, initiateMax)),
 		received: workflow.GetSignalChannel(ctx, paymentReceivedSignal),
@@ -133,7 +139,7 @@ func (s *orderSaga) confirmFree() (ending, error) {
 	if s.buyer.Err() != nil {
 		return cancelled(), nil
 	}
-	m, err := s.move(s.steady, s.steps.Confirm, order.Payment{})
+	m, err := s.move(s.steady, s.steps.Confirm, order.Payment{}, false)
 	switch {
 	case err != nil:
 		return onward(), err
@@ -150,6 +156,7 @@ func (s *orderSaga) initiatePayment() (ending, error) {
 		return cancelled(), nil
 	}
 	if s.order.Status == order.PaymentPending { // by a saga that was terminated: the buyer has been asked already
+		s.doubts = true
 		return onward(), s.requestPayment(initiated{PaymentID: s.order.PaymentID, Link: s.order.PaymentURL})
 	}
 	p, err := s.initiate()
@@ -257,7 +264,7 @@ func (s *orderSaga) refused() bool {
 // confirm applies p, the first payment. One that cannot be applied is handed
 // back, and the order read again: it may still wait for another.
 func (s *orderSaga) confirm(p order.Payment) error {
-	m, err := s.move(s.steady, s.steps.Confirm, p)
+	m, err := s.move(s.steady, s.steps.Confirm, p, s.doubts)
 	if err != nil {
 		return err
 	}
@@ -265,7 +272,7 @@ func (s *orderSaga) confirm(p order.Payment) error {
 		s.order.Status, s.applied = order.Confirmed, p.ID
 		return nil
 	}
-	s.payments = s.payments[1:]
+	s.payments, s.doubts = s.payments[1:], true
 	return errors.Join(s.refund(s.steady, p), s.read(s.steady))
 }
 
@@ -293,11 +300,12 @@ func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	}
 }
 
-// confirmInstead applies p, of which no report has come. One that comes while it
-// is being applied is of no second payment.
+// confirmInstead applies p, of which no report has come and which nobody has given
+// back, as Finish knows. One that comes while it is being applied is of no second
+// payment.
 func (s *orderSaga) confirmInstead(ctx workflow.Context, p order.Payment) error {
 	s.applied = p.ID
-	m, err := s.move(ctx, s.steps.Confirm, p)
+	m, err := s.move(ctx, s.steps.Confirm, p, false)
 	if err == nil && m.Refusal == "" {
 		s.order.Status = order.Confirmed
 		return nil

@@ -427,14 +427,20 @@ func TestSagaBegunAgainAfterTheWindowFindsThePayment(t *testing.T) {
 	t.Parallel()
 	s := newShop(1)
 	r := newRun(t, s)
-	if _, err := s.Reserve(t.Context(), r.id); err != nil {
-		t.Fatal(err)
-	}
-	if _, err := s.RequestPayment(t.Context(), r.id, "a", "https://pay.example/a", r.Now().Add(-window)); err != nil {
-		t.Fatal(err)
-	}
+	r.asks(r.Now().Add(-window))
 	s.pay(r.id, "a")
 	r.ends(order.Confirmed, "")
+}
+
+// asks has an earlier saga have asked the buyer for payment "a" until then.
+func (r *run) asks(until time.Time) {
+	r.t.Helper()
+	if _, err := r.shop.Reserve(r.t.Context(), r.id); err != nil {
+		r.t.Fatal(err)
+	}
+	if _, err := r.shop.RequestPayment(r.t.Context(), r.id, "a", "https://pay.example/a", until); err != nil {
+		r.t.Fatal(err)
+	}
 }
 
 // The database was put back to a state of before the order's end and the refund.
@@ -454,6 +460,57 @@ func TestMoneyThatWasGivenBackBuysNothing(t *testing.T) {
 		if got := s.paymentState(id); got != order.PaymentRefunding || s.refunds[id] != 1 {
 			t.Errorf("%s is %s, refunded %d times; want it left to the upkeep", id, got, s.refunds[id])
 		}
+	}
+}
+
+// The provider sends its report again before the upkeep has come to the payment.
+func TestMoneyThatWasGivenBackAndIsReportedAgainBuysNothing(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(*run, func()){
+		"to a saga begun again": func(r *run, report func()) {
+			r.in.Again = true
+			r.at("Published PAYMENT_PENDING", report)
+		},
+		"to a saga begun again where its order stands": func(r *run, report func()) {
+			r.asks(r.Now().Add(window))
+			r.at("Order", report)
+		},
+		"after a payment that was refused": func(r *run, report func()) {
+			r.at("Published PAYMENT_PENDING", r.pays("first"))
+			r.at("Confirm", func() {
+				r.shop.locked(func() { delete(r.shop.payments, "first") })()
+				r.later(time.Minute, report)()
+			})
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			s.fail("RefundBegun", 3, errDown)
+			r := newRun(t, s)
+			begin(r, func() {
+				s.locked(func() { s.refunds["a"] = 1 })()
+				r.pays("a")()
+			})
+			r.ends(order.Failed, order.PaymentTimeout)
+			if got := s.paymentState("a"); got == order.PaymentApplied || got == order.PaymentReceived {
+				t.Errorf("the payment is %s", got)
+			}
+		})
+	}
+}
+
+// A refund that has begun may have found the payment applied: nobody else is asked
+// about the money that confirms an order within its first saga.
+func TestFirstPaymentOfAFirstSagaIsNotAskedAbout(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	s.fail("RefundBegun", 1, errDown)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.ends(order.Confirmed, "")
+	if len(s.faults["RefundBegun"]) != 1 {
+		t.Error("Temporal was asked whether the payment was given back")
 	}
 }
 

@@ -160,6 +160,37 @@ func TestPaymentWhoseRefundPostgresLostBuysNothing(t *testing.T) {
 	s.expectMoney(2, 2)
 }
 
+// The database has lost the payment altogether, and the provider sends its report
+// again before the upkeep could know of it.
+func TestPaymentWhoseRefundPostgresLostBuysNothingWhenItIsReportedAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	b := s.anyone()
+	o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
+	b.cancel(o.OrderID)
+	b.await(o.OrderID, order.Cancelled)
+	s.paid(o).expect(http.StatusOK)
+	s.awaitRefunded(o.PaymentID)
+	s.putBack(o.OrderID)
+	s.repair() // its saga begins anew, and the provider has the same payment for it
+	if again := b.await(o.OrderID, order.PaymentPending); again.PaymentID != o.PaymentID {
+		t.Fatalf("the buyer is asked for %s, before that for %s", again.PaymentID, o.PaymentID)
+	}
+	s.paid(o).expect(http.StatusOK)
+	s.wait("the payment is on its way back", patience, func() (back bool) {
+		s.ask(fmt.Sprintf(`SELECT state IN ('REFUNDING', 'REFUNDED') FROM payments WHERE payment_id = '%s'`, o.PaymentID), &back)
+		return back
+	})
+	if now := b.get(o.OrderID); now.Status != order.PaymentPending {
+		t.Errorf("the order is %s", now.Status)
+	}
+	s.repair()
+	s.awaitRefunded(o.PaymentID)
+	s.paid(o).expect(http.StatusOK)
+	s.expectMoney(1, 1)
+}
+
 // An asynchronous standby that becomes the primary may not have the payment yet
 // which the provider was told is received, and the saga was told of.
 func TestPaymentThatPostgresLostIsRefundedOnce(t *testing.T) {
