@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/google/uuid"
 
 	"order-service/order"
 )
@@ -17,7 +18,7 @@ import (
 //
 // Only who signs reports comes here, so that nobody has Temporal asked for ids
 // that he made up.
-func (s *Server) reported(ctx context.Context, c *fiber.Ctx) (order.Order, error) {
+func (s *Server) reported(ctx context.Context, c *fiber.Ctx, event string, p order.Payment) (order.Order, error) {
 	o, err := s.find(ctx, c)
 	if order.CodeOf(err) != order.CodeOrderNotFound {
 		return o, err
@@ -29,7 +30,7 @@ func (s *Server) reported(ctx context.Context, c *fiber.Ctx) (order.Order, error
 	o, err = s.deps.Saga.Recall(ctx, id)
 	switch {
 	case order.CodeOf(err) == order.CodeOrderNotFound:
-		s.outages.Error().Stringer("order", id).Msg("a report is about an order that nobody knows")
+		s.stray(event, id, p)
 		return o, orderNotFound()
 	case err != nil:
 		return o, order.Wrap(err, order.CodeUnavailable, "The order cannot be looked up right now. Please repeat the report.")
@@ -42,6 +43,15 @@ func (s *Server) reported(ctx context.Context, c *fiber.Ctx) (order.Order, error
 		return o, err
 	}
 	return s.deps.Orders.Order(ctx, id)
+}
+
+// stray tells of a report about an order that nobody knows. The provider may have
+// a buyer's money, and after a 404 it is not heard of again: a person has to know
+// which payment that is, so that each report is logged.
+func (s *Server) stray(event string, id uuid.UUID, p order.Payment) {
+	s.deps.Meter.StrayReport(event)
+	s.cfg.Log.Error().Str("event", event).Stringer("order", id).Str("payment", p.ID).
+		Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).Msg("a report is about an order that nobody knows")
 }
 
 // lostForGood reports whether a recalled order was ended without a purchase.

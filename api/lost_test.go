@@ -1,9 +1,14 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"slices"
+	"strings"
 	"testing"
+
+	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 
 	"order-service/order"
 )
@@ -97,6 +102,49 @@ func TestReportOfALostOrderIsRepeatedWhileItCannotBeLookedUp(t *testing.T) {
 	s.pay(o, paid("pay_1", 3998, "EUR")).problem(t, 503, order.CodeUnavailable)
 	if !shop.unpaid() {
 		t.Errorf("payments %v, calls %v", shop.payments, shop.calls)
+	}
+}
+
+// The provider has money that nobody asks it about again.
+func TestReportOfAnOrderThatNobodyKnowsIsCountedAndLogged(t *testing.T) {
+	var (
+		m    tally
+		logs bytes.Buffer
+	)
+	shop := newShop()
+	s := serve(t, shop, func(c *Config, d *Deps) { d.Meter, c.Log = &m, zerolog.New(zerolog.SyncWriter(&logs)) })
+	o := shop.lose(order.PaymentPending, "")
+	delete(shop.remembered, o.ID)
+	const reports = 30 // more than are told of at once elsewhere
+	for range reports {
+		s.pay(o, paid("pay_1", 3998, "EUR")).problem(t, 404, order.CodeOrderNotFound)
+	}
+	s.declinePayment(o, `{"paymentId":"pay_2"}`).problem(t, 404, order.CodeOrderNotFound)
+	var strays []string
+	for _, line := range m.told() {
+		if strings.HasPrefix(line, "stray ") {
+			strays = append(strays, line)
+		}
+	}
+	if want := append(slices.Repeat([]string{"stray payment-success"}, reports), "stray payment-failure"); !slices.Equal(strays, want) {
+		t.Errorf("counted %q", strays)
+	}
+	line := `"order":"` + o.ID.String() + `","payment":"pay_1","amount":3998,"currency":"EUR"`
+	if got := strings.Count(logs.String(), line); got != reports {
+		t.Errorf("%d reports are logged:\n%s", got, logs.String())
+	}
+	if !shop.unpaid() {
+		t.Errorf("payments %v, calls %v", shop.payments, shop.calls)
+	}
+}
+
+// Who cannot sign is not counted, and cannot wake anybody.
+func TestUnsignedReportOfAnOrderThatNobodyKnowsIsNotCounted(t *testing.T) {
+	var m tally
+	s := serve(t, newShop(), func(_ *Config, d *Deps) { d.Meter = &m })
+	s.call("POST", "/orders/"+uuid.NewString()+"/payment-success", paid("pay_1", 1, "EUR")).problem(t, 401, order.CodeBadSignature)
+	if told := m.told(); slices.Contains(told, "stray payment-success") {
+		t.Errorf("counted %q", told)
 	}
 }
 

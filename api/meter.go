@@ -13,6 +13,9 @@ import (
 type Meter interface {
 	// Route returns what to call for the answers of one route.
 	Route(method, route string) func(status int, took time.Duration)
+	// StrayReport is told of a signed report about an order that nobody knows; the
+	// event is one of two.
+	StrayReport(event string)
 }
 
 // IntakeMeter is told what becomes of requests to place an order. It must not
@@ -27,6 +30,7 @@ type IntakeMeter interface {
 type unmetered struct{}
 
 func (unmetered) Route(string, string) func(int, time.Duration) { return func(int, time.Duration) {} }
+func (unmetered) StrayReport(string)                            {}
 func (unmetered) Ordered(order.Code, time.Duration, string)     {}
 
 // router registers routes whose answers are measured under their template, and

@@ -36,6 +36,8 @@ func (m *tally) Route(method, route string) func(int, time.Duration) {
 	return func(status int, _ time.Duration) { m.note("%s %s %d", method, route, status) }
 }
 
+func (m *tally) StrayReport(event string) { m.note("stray %s", event) }
+
 func (m *tally) Held(code order.Code, again bool, _ time.Duration) {
 	m.note("held %q again=%t", code, again)
 }

@@ -57,7 +57,7 @@ func (s *Server) paymentSuccess(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	o, err := s.reported(ctx, c)
+	o, err := s.reported(ctx, c, paymentSucceeded, p)
 	if err != nil {
 		return err
 	}
@@ -169,7 +169,7 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	o, err := s.reported(ctx, c)
+	o, err := s.reported(ctx, c, paymentFailed, p)
 	if err != nil {
 		return err
 	}

@@ -20,15 +20,25 @@ var requestBounds = []time.Duration{
 type HTTP struct {
 	requests *prometheus.CounterVec
 	took     timers
+	strays   *prometheus.CounterVec
 }
 
 func newHTTP(r prometheus.Registerer) *HTTP {
-	return &HTTP{
+	h := &HTTP{
 		requests: counterVec(r, "http_requests_total", "Requests that were answered.", "method", "route", "status"),
 		took: newTimers(r, "http_request_duration_seconds",
 			"Time to answer a request; of an event stream, to begin it.", requestBounds, "method", "route"),
+		strays: counterVec(r, "stray_reports_total",
+			"Signed reports about an order that neither Postgres nor Temporal knows, by their event: payment-success is money that nobody can apply.", "event"),
 	}
+	for _, event := range []string{"payment-success", "payment-failure"} {
+		h.strays.WithLabelValues(event) // the first one is then a rise from 0, which alerts see
+	}
+	return h
 }
+
+// StrayReport counts a report about an order that nobody knows.
+func (h *HTTP) StrayReport(event string) { h.strays.WithLabelValues(event).Inc() }
 
 // Route returns what to call for every answer of one route.
 func (h *HTTP) Route(method, route string) func(status int, took time.Duration) {
