@@ -331,13 +331,30 @@ func TestRetryOfAnOrderWrittenMeanwhileIsNotRefused(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)
 	first := orderIDOf(t, s.keyed(lamp, "abc"))
-	written := shop.keys
-	shop.keys = map[string]order.Accepted{} // not yet
+	keys, orders := shop.keys, shop.orders
+	shop.keys, shop.orders = map[string]order.Accepted{}, map[uuid.UUID]order.Order{} // not yet
 	shop.onMiss = func() {
-		shop.keys, shop.gateErr = written, order.Errorf(order.CodeSoldOut, "No.")
+		shop.keys, shop.orders, shop.gateErr = keys, orders, order.Errorf(order.CodeSoldOut, "No.")
 	}
 	if again := orderIDOf(t, s.keyed(lamp, "abc")); again != first {
 		t.Errorf("first %s, then %s", first, again)
+	}
+}
+
+// Its saga has put it back after a failover, which the gate knows nothing of.
+func TestRetryOfAnOrderThatWasRestoredIsItsOrder(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	first := orderIDOf(t, s.keyed(lamp, "abc"))
+	clear(shop.keys) // a restored order has none
+	clear(shop.holds)
+	shop.gateErr = order.Errorf(order.CodeSoldOut, "No.")
+	if again := orderIDOf(t, s.keyed(lamp, "abc")); again != first {
+		t.Errorf("first %s, then %s", first, again)
+	}
+	s.keyed(`{"productId":"lamp","quantity":1}`, "abc").problem(t, 422, order.CodeIdempotencyMismatch)
+	if len(shop.orders) != 1 || len(shop.holds) != 0 {
+		t.Errorf("%d orders, %d holds", len(shop.orders), len(shop.holds))
 	}
 }
 
@@ -346,6 +363,7 @@ func TestFailedRetryLeavesTheHoldOfItsTwin(t *testing.T) {
 	s := serve(t, shop)
 	s.keyed(lamp, "abc").ok(t)
 	clear(shop.keys) // as while the first request waits for its commit
+	clear(shop.orders)
 	shop.insertErr = order.Errorf(order.CodeOverloaded, "The queue is full.")
 	s.keyed(lamp, "abc").problem(t, 503, order.CodeOverloaded)
 	if len(shop.holds) != 1 {

@@ -35,7 +35,8 @@ type Orders interface {
 	// Insert writes all in one commit, each with its own result. An error that
 	// is order.ErrOutcomeUnknown leaves open whether the order exists.
 	Insert(context.Context, []order.Intent) []batch.Result[order.Accepted]
-	// Lookup finds the orders that keys stand for; a nil value is none.
+	// Lookup finds the orders that keys stand for; a nil value is none. One without
+	// a Hash has lost its key.
 	Lookup(context.Context, []order.KeyOwner) []batch.Result[*order.Accepted]
 }
 
@@ -162,14 +163,19 @@ func (i *Intake) earlier(ctx context.Context, hold order.HoldRequest, refused er
 // which body is the key's, and not the gate: it forgets keys, and may have met a
 // second body since that was refused.
 //
+// An order that the database had lost is restored without its key: there the gate
+// says which body that was.
+//
 // Where no order was written, because a process died between gate and commit or
 // is at it right now, the order is held and written under the id the key already
 // has: both writers then mean the same row.
 func (i *Intake) again(ctx context.Context, hold order.HoldRequest, seen order.Held) (uuid.UUID, error) {
-	first, err := i.lookups.Do(ctx, order.KeyOwner{UserID: hold.UserID, Key: hold.Key})
+	first, err := i.lookups.Do(ctx, order.KeyOwner{UserID: hold.UserID, Key: hold.Key, OrderID: seen.OrderID})
 	switch {
 	case err != nil:
 		return uuid.UUID{}, err
+	case first != nil && first.Hash == nil:
+		return sameRequest(first.OrderID, seen.Hash, hold.Hash)
 	case first != nil:
 		return sameRequest(first.OrderID, first.Hash, hold.Hash)
 	}

@@ -108,7 +108,10 @@ type Intent struct {
 }
 
 // KeyOwner names an Idempotency-Key: keys of different users are different.
-type KeyOwner struct{ UserID, Key string }
+type KeyOwner struct {
+	UserID, Key string
+	OrderID     uuid.UUID // that the key is known to stand for; may be zero
+}
 
 // Accepted is the store's answer for one Intent or one looked-up key: the id
 // under which the order exists. When it differs from the Intent's id, an

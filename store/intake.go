@@ -121,29 +121,37 @@ func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]batch.Result[or
 }
 
 // Lookup finds the orders that were placed under Idempotency-Keys; a nil result
-// is a key that has none. Codes as for Insert; nothing is ever written.
+// is a key that has none. An order that was restored has no key and no Hash, and
+// is found by its id. Codes as for Insert; nothing is ever written.
 func (i *Intake) Lookup(ctx context.Context, keys []order.KeyOwner) []batch.Result[*order.Accepted] {
 	return apart(ctx, keys, i.lookup)
 }
 
 func (i *Intake) lookup(ctx context.Context, keys []order.KeyOwner) ([]batch.Result[*order.Accepted], error) {
-	users, names := make([]string, len(keys)), make([]string, len(keys))
+	users, names, ids := make([]string, len(keys)), make([]string, len(keys)), make([]uuid.UUID, len(keys))
 	for n, k := range keys {
-		users[n], names[n] = k.UserID, k.Key
+		users[n], names[n], ids[n] = k.UserID, k.Key, k.OrderID
 	}
 	results := make([]batch.Result[*order.Accepted], len(keys))
 	rows, _ := i.store.pool.Query(ctx, `
+		SELECT k.ord, o.order_id, NULL::bytea
+		FROM unnest($1::text[], $3::uuid[]) WITH ORDINALITY AS k (user_id, order_id, ord)
+		JOIN orders o ON o.order_id = k.order_id AND o.user_id = k.user_id
+		WHERE o.idempotency_key IS NULL
+		UNION ALL
 		SELECT k.ord, o.order_id, o.request_hash
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (user_id, idempotency_key, ord)
 		JOIN orders o ON o.user_id = k.user_id AND o.idempotency_key = k.idempotency_key
-		WHERE o.idempotency_key IS NOT NULL`, users, names)
+		WHERE o.idempotency_key IS NOT NULL`, users, names, ids)
 	var (
 		ord  int
 		id   uuid.UUID
 		hash []byte
 	)
 	_, err := pgx.ForEachRow(rows, []any{&ord, &id, &hash}, func() error {
-		results[ord-1].Value = &order.Accepted{OrderID: id, Hash: hash}
+		if found := &results[ord-1]; found.Value == nil || found.Value.Hash == nil { // the key's own order wins
+			found.Value = &order.Accepted{OrderID: id, Hash: hash}
+		}
 		return nil
 	})
 	if badData(err) {

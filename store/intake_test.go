@@ -1,6 +1,7 @@
 package store_test
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -170,6 +171,37 @@ func TestAKeyBelongsToItsUserAndReturnsTheFirstHash(t *testing.T) {
 	}
 	_, err = s.intake.lookup(t, "alice", "nul\x00")
 	wantCode(t, err, order.CodeValidation)
+}
+
+// Restored, it has no key, and whoever still knows its id finds it by that.
+func TestAnOrderThatWasRestoredIsFoundByTheIDOfItsKey(t *testing.T) {
+	s := newShop(t)
+	in := intent("alice", "lamp", "key")
+	must(t, s.Restore(t.Context(), in.Order))
+	other := intent("alice", "lamp", "other")
+	_, err := s.intake.Insert(t.Context(), other)
+	must(t, err)
+	for name, c := range map[string]struct {
+		key  order.KeyOwner
+		want uuid.UUID
+		hash []byte
+	}{
+		"by its id":          {order.KeyOwner{UserID: "alice", Key: "key", OrderID: in.ID}, in.ID, nil},
+		"not without":        {order.KeyOwner{UserID: "alice", Key: "key"}, uuid.Nil, nil},
+		"not by others":      {order.KeyOwner{UserID: "bob", Key: "key", OrderID: in.ID}, uuid.Nil, nil},
+		"nor instead of one": {order.KeyOwner{UserID: "alice", Key: "other", OrderID: in.ID}, other.ID, other.Hash},
+		"nor one with a key": {order.KeyOwner{UserID: "alice", Key: "key", OrderID: other.ID}, uuid.Nil, nil},
+	} {
+		found := s.intake.Lookup(t.Context(), []order.KeyOwner{{UserID: "carol", Key: "key"}, c.key})[1]
+		must(t, found.Err)
+		var got order.Accepted
+		if found.Value != nil {
+			got = *found.Value
+		}
+		if got.OrderID != c.want || !bytes.Equal(got.Hash, c.hash) {
+			t.Errorf("%s: %v", name, got)
+		}
+	}
 }
 
 func TestAnInsertRepeatedUnderItsIDFindsItsOwnRow(t *testing.T) {

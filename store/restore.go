@@ -12,7 +12,8 @@ import (
 // database has lost; the others of its time are missing in the ledger too, so
 // its units are for a Reserve to take. Nothing is published: its saga has begun.
 // An order that is there stays as it is. What only its buyer could say again is
-// gone: the Idempotency-Key, and the trace. Codes: CodeValidation,
+// gone: the Idempotency-Key, which the gate still knows for a while, and the
+// trace. Codes: CodeValidation,
 // CodeUnavailable, CodeOutcomeUnknown.
 func (s *Store) Restore(ctx context.Context, accepted order.Order) error {
 	_, err := s.pool.Exec(ctx, `
