@@ -189,7 +189,7 @@ func (a *activities) Confirm(ctx context.Context, known order.Order, p order.Pay
 			return moved{Refusal: order.CodeConflict}, nil
 		}
 	}
-	change, err := a.move(ctx, known, p, func() (order.Change, error) { return a.Orders.Confirm(ctx, known.ID, p.ID) })
+	change, err := a.confirm(ctx, known, p)
 	return a.conclude(ctx, known.ID, change, err)
 }
 

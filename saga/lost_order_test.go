@@ -42,6 +42,10 @@ func TestOrderThatPostgresLostGoesOn(t *testing.T) {
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 			r.at("Confirm", r.loses(nil))
 		}, order.Confirmed, "", order.PaymentApplied},
+		"no more than the payment that its saga was told of": {func(r *run) {
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+			r.at("Confirm", r.shop.locked(func() { delete(r.shop.payments, "a") }))
+		}, order.Confirmed, "", order.PaymentApplied},
 		"and nobody pays": {func(r *run) {
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.loses(nil)))
 		}, order.Failed, order.PaymentTimeout, "unknown"},

@@ -83,10 +83,13 @@ func TestPaymentThatPostgresLostIsRefunded(t *testing.T) {
 			s := newShop(1)
 			s.fail("RestorePayment", 3, errDown)
 			r := newRun(t, s)
-			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
-			r.at("Confirm", s.locked(func() { delete(s.payments, "a") }))
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
+			r.at("Finish", func() {
+				r.pays("a")()
+				s.locked(func() { delete(s.payments, "a") })()
+			})
 			r.at("Refund", s.locked(func() { lose(s) }))
-			r.ends(order.Failed, order.PaymentTimeout)
+			r.ends(order.Cancelled, "")
 			r.payment("a", order.PaymentRefunded)
 		})
 	}

@@ -26,6 +26,22 @@ func (a *activities) move(ctx context.Context, known order.Order, p order.Paymen
 	return make()
 }
 
+// confirm also puts p back where the database has lost no more than that: the
+// buyer has paid, and whoever reported it was answered. Nobody has given it back;
+// Confirm knows where to ask.
+func (a *activities) confirm(ctx context.Context, known order.Order, p order.Payment) (order.Change, error) {
+	confirm := func() (order.Change, error) { return a.Orders.Confirm(ctx, known.ID, p.ID) }
+	change, err := a.move(ctx, known, p, confirm)
+	if order.CodeOf(err) != order.CodeConflict || p.ID == "" {
+		return change, err
+	}
+	p.State = order.PaymentReceived
+	if err := a.Payments.RestorePayment(ctx, p); err != nil {
+		return order.Change{}, err
+	}
+	return a.move(ctx, known, p, confirm)
+}
+
 // behind reports whether a move met err because the database has lost the order
 // or what became of it. Seqs only grow, so a smaller one than known is lost data.
 func (a *activities) behind(ctx context.Context, known order.Order, err error) (bool, error) {
