@@ -12,6 +12,7 @@
 // with Kafka's disk, an operator terminated the workflow or it failed for good,
 // or Postgres was restored or failed over to a state that is older than the
 // workflow's end. In the last case the workflow is COMPLETED, and only a start
-// that says so begins another; a refund can lose its end in the same way. So a
-// payment is passed on to its order only where no refund of it has ever begun.
+// that says so begins another, which gets the payments that the last one was told
+// of and that are lost with the rest. A refund can lose its end in the same way. So
+// a payment is passed on to its order only where no refund of it has ever begun.
 package repair

@@ -27,6 +27,9 @@ type Store interface {
 	UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error)
 	// Order returns an order as it is now; CodeOrderNotFound: there is none.
 	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// RestorePayment puts back, in p.State, a payment that the database has lost.
+	// One that is there stays as it is.
+	RestorePayment(ctx context.Context, p order.Payment) error
 	// Products returns all of them.
 	Products(ctx context.Context) ([]order.Product, error)
 }
@@ -39,6 +42,8 @@ type Saga interface {
 	Refunding(ctx context.Context, paymentID string) (bool, error)
 	// RefundBegun reports whether a workflow refunds the payment now, or ever did.
 	RefundBegun(ctx context.Context, paymentID string) (bool, error)
+	// Told returns the payments that the order's latest workflow was told of.
+	Told(ctx context.Context, orderID uuid.UUID) ([]order.Payment, error)
 	// Restart begins the order's workflow whatever became of an earlier one.
 	Restart(ctx context.Context, o order.Order) error
 	// PaymentReceived tells the order's workflow of a payment.
@@ -99,12 +104,37 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 	if o, err = r.store.Order(ctx, o.ID); err != nil || o.Status.Final() {
 		return false, err
 	}
+	if err := r.remember(ctx, o); err != nil {
+		return false, err
+	}
 	if err := r.saga.Restart(ctx, o); err != nil {
 		return false, err
 	}
 	r.meter.OrderRestarted()
 	r.say("order %s, %s: no workflow ran for it; started", o.ID, o.Status)
 	return true, nil
+}
+
+// remember puts back the payments that o's last workflow has used or left, where
+// the database has lost them with what became of o: the provider was answered, and
+// reports them no more. Those that went back stay lost; there is nothing to do
+// about them.
+func (r *Repair) remember(ctx context.Context, o order.Order) error {
+	told, err := r.saga.Told(ctx, o.ID)
+	if err != nil {
+		return err
+	}
+	for _, p := range told {
+		begun, err := r.saga.RefundBegun(ctx, p.ID)
+		if err == nil && !begun {
+			p.State = order.PaymentReceived
+			err = r.store.RestorePayment(ctx, p)
+		}
+		if err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // payment hands p to its order, or to a refund when the order is final or not

@@ -24,6 +24,8 @@ type shop struct {
 	payments  []order.Payment
 	running   map[string]bool // by id of an order or a payment
 	begun     map[string]bool // payments whose refund has completed
+	told      []order.Payment // of which the last workflow of their order was told
+	restored  []order.Payment
 	fails     map[string]bool // payments that cannot be passed on
 	done      []string
 	counted   []string
@@ -88,6 +90,25 @@ func (s *shop) RefundBegun(_ context.Context, id string) (bool, error) {
 	return s.begun[id] || s.running[id], nil
 }
 
+func (s *shop) Told(_ context.Context, id uuid.UUID) (told []order.Payment, err error) {
+	for _, p := range s.told {
+		if p.OrderID == id {
+			told = append(told, p)
+		}
+	}
+	return told, nil
+}
+
+func (s *shop) RestorePayment(_ context.Context, p order.Payment) error {
+	if s.fails["record "+p.ID] {
+		return errDown
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.restored = append(s.restored, p)
+	return nil
+}
+
 func (s *shop) Restart(_ context.Context, o order.Order) error {
 	return s.did("started", o.ID.String())
 }
@@ -147,6 +168,25 @@ func TestOnlyAnOpenOrderThatNothingDrivesIsStarted(t *testing.T) {
 	}
 	if !strings.Contains(said, "2 open orders looked at") || s.published != 3 {
 		t.Errorf("said %q, published %d products", said, s.published)
+	}
+}
+
+// The database was put back to before the order was confirmed, and has lost its
+// payment. Only its last workflow knows of that.
+func TestAnOrderThatIsStartedAnewHasThePaymentsThatItsWorkflowWasToldOf(t *testing.T) {
+	s := newShop()
+	back, failing, driven := s.add(order.PaymentPending), s.add(order.PaymentPending), s.add(order.PaymentPending)
+	s.running[driven.String()] = true
+	for id, of := range map[string]uuid.UUID{"applied": back, "refunded": back, "bad": failing, "driven": driven} {
+		s.told = append(s.told, order.Payment{ID: id, OrderID: of})
+	}
+	s.begun["refunded"], s.fails["record bad"] = true, true
+	done, _, err := s.once(t)
+	if want := []string{"started " + back.String()}; !errors.Is(err, errDown) || !slices.Equal(done, want) {
+		t.Errorf("did %q, %v; want %q: who cannot record the payment must not forget it", done, err, want)
+	}
+	if want := []order.Payment{{ID: "applied", OrderID: back, State: order.PaymentReceived}}; !slices.Equal(s.restored, want) {
+		t.Errorf("put back %+v", s.restored)
 	}
 }
 

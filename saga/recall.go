@@ -4,6 +4,7 @@ import (
 	"context"
 
 	"github.com/google/uuid"
+	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/converter"
@@ -27,14 +28,54 @@ func (c *Client) Recall(ctx context.Context, id uuid.UUID) (o order.Order, err e
 }
 
 func (c *Client) recall(ctx context.Context, id uuid.UUID) (o order.Order, err error) {
+	return o, c.history(ctx, id, func(e *historypb.HistoryEvent) error { return remember(&o, e) })
+}
+
+// Told returns the payments that an order's latest saga was told of, in their
+// order, some maybe twice; none where there was no saga.
+func (c *Client) Told(ctx context.Context, id uuid.UUID) (payments []order.Payment, err error) {
+	err = c.call(ctx, func(ctx context.Context) error {
+		return c.history(ctx, id, func(e *historypb.HistoryEvent) error {
+			report := reportIn(e)
+			if report == nil {
+				return nil
+			}
+			var p order.Payment
+			err := converter.GetDefaultDataConverter().FromPayloads(report, &p)
+			payments = append(payments, p)
+			return err
+		})
+	})
+	if order.CodeOf(err) == order.CodeConflict {
+		return nil, nil
+	}
+	return payments, err
+}
+
+// history has each take the events of an order's latest saga.
+func (c *Client) history(ctx context.Context, id uuid.UUID, each func(*historypb.HistoryEvent) error) error {
 	events := c.temporal.GetWorkflowHistory(ctx, orderWorkflowID(id), "", false, enumspb.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
-	for events.HasNext() && err == nil {
-		var e *historypb.HistoryEvent
-		if e, err = events.Next(); err == nil {
-			err = remember(&o, e)
+	for events.HasNext() {
+		e, err := events.Next()
+		if err == nil {
+			err = each(e)
+		}
+		if err != nil {
+			return err
 		}
 	}
-	return o, err
+	return nil
+}
+
+// reportIn is the report of a payment in e, by either way; nil: it has none.
+func reportIn(e *historypb.HistoryEvent) *commonpb.Payloads {
+	if s := e.GetWorkflowExecutionSignaledEventAttributes(); s.GetSignalName() == paymentReceivedSignal {
+		return s.GetInput()
+	}
+	if u := e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput(); u.GetName() == paymentReport {
+		return u.GetArgs()
+	}
+	return nil
 }
 
 // remember takes from e what is to be known of its saga's order.

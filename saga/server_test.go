@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"regexp"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -265,6 +266,46 @@ func TestServerBeginsAnOrderAnewWhoseWorkflowCompleted(t *testing.T) {
 		}
 	}
 	s.ends(id, order.Failed)
+}
+
+// A database that was put back to before an order was confirmed may have lost its
+// payment, and the provider does not report it again.
+func TestServerKnowsThePaymentsThatASagaWasToldOf(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(2), time.Hour)
+	told := func(id uuid.UUID) (ids []string) {
+		t.Helper()
+		payments, err := s.client.Told(t.Context(), id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		for _, p := range payments {
+			if p.OrderID != id || p.Money != s.order(id).Total() {
+				t.Errorf("told of %+v", p)
+			}
+			ids = append(ids, p.ID)
+		}
+		return ids
+	}
+	if ids := told(s.accept()); ids != nil {
+		t.Errorf("one without a saga was told of %v", ids)
+	}
+	early := s.accept()
+	signalled := s.pay(early, "signalled-"+early.String())
+	if err := s.client.PaymentReceived(t.Context(), s.order(early), signalled); err != nil {
+		t.Fatal(err)
+	}
+	waiting := s.awaitingPayment()
+	updated := s.pay(waiting, "updated-"+waiting.String())
+	if err := s.client.PaymentReceived(t.Context(), s.order(waiting), updated); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range []order.Payment{signalled, updated} {
+		s.ends(p.OrderID, order.Confirmed)
+		if ids := told(p.OrderID); !slices.Equal(ids, []string{p.ID}) {
+			t.Errorf("told of %v, want %s", ids, p.ID)
+		}
+	}
 }
 
 // The twin of the test above, for money: a plain start used to be answered with

@@ -93,6 +93,27 @@ func TestPaymentThatPostgresLostWithItsOrderBuysIt(t *testing.T) {
 	s.expectMoney(1, 0)
 }
 
+// The standby that became the primary has the order as it waited for its payment,
+// and not the payment. Its buyer was told that it is theirs, and the provider that
+// the report was taken.
+func TestOrderWhoseConfirmationPostgresLostIsConfirmedAgain(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.start("all")
+	b, productID := s.anyone(), s.product(2)
+	o := b.await(b.buy(productID, 1), order.PaymentPending)
+	s.paid(o).expect(http.StatusOK)
+	b.await(o.OrderID, order.Confirmed)
+	s.putBack(o.OrderID)
+	s.repair()
+	b.await(o.OrderID, order.PaymentPending)
+	s.repair()
+	b.await(o.OrderID, order.Confirmed)
+	s.paid(o).expect(http.StatusOK)
+	s.expectMoney(1, 0)
+	s.expectLedger(productID, ledger{Available: 1, Confirmed: 1})
+}
+
 // What a runbook asks for after a restore: the provider sends the reports again
 // of all payments that it still has. Only it knows of those that the database
 // took after the backup and whose workflows have ended.
