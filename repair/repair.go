@@ -162,8 +162,16 @@ func (r *Repair) payment(ctx context.Context, p order.Payment) (bool, error) {
 	return r.passOn(ctx, o, p)
 }
 
+// passOn also starts the order's workflow where that has completed, and the turn
+// of the order is still to come.
 func (r *Repair) passOn(ctx context.Context, o order.Order, p order.Payment) (bool, error) {
-	if err := r.saga.PaymentReceived(ctx, o, p); err != nil {
+	err := r.saga.PaymentReceived(ctx, o, p)
+	if order.CodeOf(err) == order.CodeConflict {
+		if _, err = r.order(ctx, o); err == nil {
+			err = r.saga.PaymentReceived(ctx, o, p)
+		}
+	}
+	if err != nil {
 		return false, err
 	}
 	r.meter.PaymentToldAgain()

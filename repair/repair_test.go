@@ -22,9 +22,10 @@ type shop struct {
 	mu        sync.Mutex
 	orders    map[uuid.UUID]order.Order
 	payments  []order.Payment
-	running   map[string]bool // by id of an order or a payment
-	begun     map[string]bool // payments whose refund has completed
-	told      []order.Payment // of which the last workflow of their order was told
+	running   map[string]bool    // by id of an order or a payment
+	begun     map[string]bool    // payments whose refund has completed
+	completed map[uuid.UUID]bool // orders whose workflow takes nothing any more
+	told      []order.Payment    // of which the last workflow of their order was told
 	restored  []order.Payment
 	fails     map[string]bool // payments that cannot be passed on
 	done      []string
@@ -113,7 +114,10 @@ func (s *shop) Restart(_ context.Context, o order.Order) error {
 	return s.did("started", o.ID.String())
 }
 
-func (s *shop) PaymentReceived(_ context.Context, _ order.Order, p order.Payment) error {
+func (s *shop) PaymentReceived(_ context.Context, o order.Order, p order.Payment) error {
+	if s.completed[o.ID] && !slices.Contains(s.done, "started "+o.ID.String()) {
+		return order.Errorf(order.CodeConflict, "The workflow has completed.")
+	}
 	return s.did("told of", p.ID)
 }
 
@@ -239,6 +243,22 @@ func TestAPaymentThatWasGivenBackBuysNothing(t *testing.T) {
 	}
 	if strings.Contains(said, "passed on") {
 		t.Errorf("said %q", said)
+	}
+}
+
+// Among many orders that a restore has made open again, the turn of this one may
+// come long after that of its payment, which would be tried less and less often.
+func TestAPaymentStartsItsOrderWhoseWorkflowHasCompleted(t *testing.T) {
+	s := newShop()
+	open := s.add(order.PaymentPending)
+	s.completed = map[uuid.UUID]bool{open: true}
+	s.pay("a", order.PaymentReceived, open)
+	w := &walk{Repair: New(s, s, s, t.Logf), pauses: newPauses(time.Now)}
+	if _, err := w.payments(t.Context()); err != nil {
+		t.Fatal(err)
+	}
+	if want := []string{"started " + open.String(), "told of a"}; !slices.Equal(s.done, want) {
+		t.Errorf("did %q, want %q", s.done, want)
 	}
 }
 
