@@ -142,7 +142,8 @@ func (a *activities) ReadOrder(ctx context.Context, known order.Order, begin boo
 // read, a process may have died between a change and its publication.
 func (a *activities) read(ctx context.Context, known order.Order) (order.Order, error) {
 	o, err := a.Orders.Order(ctx, known.ID)
-	if order.CodeOf(err) == order.CodeOrderNotFound && restorable(known) {
+	lost := order.CodeOf(err) == order.CodeOrderNotFound && restorable(known)
+	if lost || err == nil && forgotten(known, o) {
 		if err = a.restore(ctx, known, order.Payment{}); err == nil {
 			o, err = a.Orders.Order(ctx, known.ID)
 		}
@@ -151,7 +152,7 @@ func (a *activities) read(ctx context.Context, known order.Order) (order.Order, 
 		err = a.publishBetween(ctx, known.ID, 1, o.Seq+1)
 	}
 	if err != nil {
-		return order.Order{}, a.failed(ctx, err, known.ID)
+		return order.Order{}, a.failed(ctx, gone(known, err), known.ID)
 	}
 	return o, nil
 }

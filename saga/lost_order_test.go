@@ -42,6 +42,18 @@ func TestOrderThatPostgresLostGoesOn(t *testing.T) {
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 			r.at("Confirm", r.loses(nil))
 		}, order.Confirmed, "", order.PaymentApplied},
+		"and again when it has just been put back": {func(r *run) {
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+			r.at("Confirm", func() {
+				r.loses(nil)()
+				r.at("Reserve", r.loses(nil))
+			})
+		}, order.Confirmed, "", order.PaymentApplied},
+		"and again when it is read": {func(r *run) {
+			r.at("Reserve", r.loses(nil))
+			r.at("Order", r.loses(nil))
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+		}, order.Confirmed, "", order.PaymentApplied},
 		"no more than the payment that its saga was told of": {func(r *run) {
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 			r.at("Confirm", r.shop.locked(func() { delete(r.shop.payments, "a") }))

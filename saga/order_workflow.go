@@ -300,12 +300,12 @@ func (s *orderSaga) finish(ctx workflow.Context, e ending) error {
 	}
 }
 
-// confirmInstead applies p, of which no report has come and which nobody has given
-// back, as Finish knows. One that comes while it is being applied is of no second
-// payment.
+// confirmInstead applies p, of which no report had come when Finish looked. One
+// that comes while it is being applied is of no second payment; one that came
+// before may have begun its refund.
 func (s *orderSaga) confirmInstead(ctx workflow.Context, p order.Payment) error {
 	s.applied = p.ID
-	m, err := s.move(ctx, s.steps.Confirm, p, false)
+	m, err := s.move(ctx, s.steps.Confirm, p, true)
 	if err == nil && m.Refusal == "" {
 		s.order.Status = order.Confirmed
 		return nil

@@ -500,6 +500,34 @@ func TestMoneyThatWasGivenBackAndIsReportedAgainBuysNothing(t *testing.T) {
 	}
 }
 
+// Its refund had claimed it before the database lost it.
+func TestLostPaymentThatIsOnItsWayBackIsNotPutBackToBuy(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRun(t, s)
+	r.at("Published PAYMENT_PENDING", r.pays("a"))
+	r.at("Confirm", s.locked(func() {
+		delete(s.payments, "a")
+		s.begun["a"] = true
+	}))
+	r.ends(order.Failed, order.PaymentTimeout)
+	r.payment("a", order.PaymentRefunded)
+}
+
+// The report has put its order back as new, which the saga, having refused the
+// payment, took for what there was to know: it ended in an error.
+func TestSagaThatRefusesWhatWasGivenBackTakesTheOrderToWhereItWas(t *testing.T) {
+	t.Parallel()
+	s := newShop(1)
+	r := newRun(t, s)
+	r.in.Again = true
+	r.at("Published PAYMENT_PENDING", r.later(time.Minute, func() {
+		s.locked(func() { s.putBack(r.id); s.refunds["a"] = 1 })()
+		r.pays("a")()
+	}))
+	r.ends(order.Failed, order.PaymentTimeout)
+}
+
 // A refund that has begun may have found the payment applied: nobody else is asked
 // about the money that confirms an order within its first saga.
 func TestFirstPaymentOfAFirstSagaIsNotAskedAbout(t *testing.T) {

@@ -21,38 +21,52 @@ func (a *activities) move(ctx context.Context, known order.Order, p order.Paymen
 		return change, cmp.Or(unread, err)
 	}
 	if err := a.restore(ctx, known, p); err != nil {
-		return order.Change{}, err
+		return order.Change{}, gone(known, err)
 	}
-	return make()
+	change, err = make()
+	return change, gone(known, err)
+}
+
+// gone is err, but for an order that was there a moment ago and is not: two servers
+// that both think they are the primary show that, and it passes.
+func gone(known order.Order, err error) error {
+	if order.CodeOf(err) == order.CodeOrderNotFound && restorable(known) {
+		return order.Wrap(err, order.CodeUnavailable, "The order has been lost again.")
+	}
+	return err
 }
 
 // confirm also puts p back where the database has lost no more than that: the
-// buyer has paid, and whoever reported it was answered. Nobody has given it back;
-// Confirm knows where to ask.
+// buyer has paid, and whoever reported it was answered.
 func (a *activities) confirm(ctx context.Context, known order.Order, p order.Payment) (order.Change, error) {
 	confirm := func() (order.Change, error) { return a.Orders.Confirm(ctx, known.ID, p.ID) }
 	change, err := a.move(ctx, known, p, confirm)
 	if order.CodeOf(err) != order.CodeConflict || p.ID == "" {
 		return change, err
 	}
-	p.State = order.PaymentReceived
-	if err := a.Payments.RestorePayment(ctx, p); err != nil {
+	if err := a.putBack(ctx, p); err != nil {
 		return order.Change{}, err
 	}
 	return a.move(ctx, known, p, confirm)
 }
 
 // behind reports whether a move met err because the database has lost the order
-// or what became of it. Seqs only grow, so a smaller one than known is lost data.
+// or what became of it.
 func (a *activities) behind(ctx context.Context, known order.Order, err error) (bool, error) {
 	switch order.CodeOf(err) {
 	case order.CodeOrderNotFound:
 		return restorable(known), nil
 	case order.CodeConflict:
 		o, err := a.Orders.Order(ctx, known.ID)
-		return o.Seq < known.Seq && !o.Status.Final() && restorable(known), err
+		return forgotten(known, o), gone(known, err)
 	}
 	return false, nil
+}
+
+// forgotten reports whether the database has lost what became of the order since
+// it was as o. Seqs only grow, so a smaller one than known is lost data.
+func forgotten(known, o order.Order) bool {
+	return o.Seq < known.Seq && !o.Status.Final() && restorable(known)
 }
 
 // restorable reports whether the saga knows what the order was: one that began
@@ -94,7 +108,17 @@ func (a *activities) restorePayment(ctx context.Context, known order.Order, p or
 	if p.ID == "" {
 		return nil
 	}
+	return a.putBack(ctx, p)
+}
+
+// putBack records p, that the saga was told of, where the database has lost it. A
+// refund that had claimed it has begun by now: on its way back, it buys nothing.
+func (a *activities) putBack(ctx context.Context, p order.Payment) error {
+	begun, err := a.refunds.RefundBegun(ctx, p.ID)
+	if err != nil || begun {
+		return err
+	}
 	p.State = order.PaymentReceived
-	_, err := a.Payments.RecordPayment(ctx, p)
+	_, err = a.Payments.RecordPayment(ctx, p)
 	return err
 }

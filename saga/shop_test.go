@@ -24,6 +24,7 @@ type shop struct {
 	history   map[uuid.UUID][]order.ProgressEvent
 	published []order.ProgressEvent
 	refunds   map[string]int  // by payment id: how often the provider was asked in earnest
+	begun     map[string]bool // payments that a refund has claimed
 	kept      map[string]bool // payments that were paid back and are kept
 	settled   int
 
@@ -40,6 +41,7 @@ func newShop(stock int) *shop {
 		released:  map[uuid.UUID]bool{},
 		history:   map[uuid.UUID][]order.ProgressEvent{},
 		refunds:   map[string]int{},
+		begun:     map[string]bool{},
 		kept:      map[string]bool{},
 		hooks:     map[string]func(){},
 		faults:    map[string][]error{},
@@ -331,6 +333,7 @@ func (s *shop) MovePayment(_ context.Context, id string, from []order.PaymentSta
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.begun[id] = s.begun[id] || to == order.PaymentRefunding
 	p := s.payments[id]
 	if p == nil {
 		return false, order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
@@ -384,7 +387,7 @@ func (s *shop) RefundBegun(_ context.Context, id string) (bool, error) {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	return s.refunds[id] > 0, nil
+	return s.refunds[id] > 0 || s.begun[id], nil
 }
 
 func (s *shop) PublishProgress(_ context.Context, e order.ProgressEvent) error {
