@@ -23,6 +23,9 @@ type (
 		Protocols map[string]struct{ Endpoint string }
 	}
 	tempo struct {
+		UsageReport struct {
+			Enabled *bool `json:"reporting_enabled"`
+		} `json:"usage_report"`
 		Server struct {
 			Port int `json:"http_listen_port"`
 		}
@@ -153,4 +156,17 @@ func TestWhatWatchesFindsItsFiles(t *testing.T) {
 		t.Errorf("it begins with %s", home)
 	}
 	_ = readFile(t, "../dashboards/"+path.Base(home))
+}
+
+// Both report to their vendor unless they are told not to.
+func TestWhatWatchesTellsNobody(t *testing.T) {
+	if report := read[tempo](t, readFile(t, "../compose/tempo.yaml")).UsageReport.Enabled; report == nil || *report {
+		t.Error("Tempo reports its use")
+	}
+	environment, _ := compose(t).Services["grafana"].Environment.(map[string]any)
+	for _, name := range []string{"REPORTING_ENABLED", "CHECK_FOR_UPDATES", "CHECK_FOR_PLUGIN_UPDATES"} {
+		if told := environment["GF_ANALYTICS_"+name]; told != "false" {
+			t.Errorf("Grafana is told %q for %s", told, name)
+		}
+	}
 }
