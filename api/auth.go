@@ -183,18 +183,18 @@ func validUserID(id string) bool {
 // caller authenticates a request by its Authorization header (RFC 6750) and
 // requires one of roles. Errors: CodeUnauthenticated, CodeForbidden.
 func (s *Server) caller(c *fiber.Ctx, roles ...role) (caller, error) {
-	return s.callerBy(c, bearer(c), roles...)
+	return s.callerBy(bearer(c.Get(fiber.HeaderAuthorization)), c.Context().Time(), roles...)
 }
 
 // streamCaller is caller for a GET stream, which may carry the token in the
 // cookie instead: EventSource cannot send headers. Nothing that changes state
 // may use it, or other sites could act for the user.
 func (s *Server) streamCaller(c *fiber.Ctx, roles ...role) (caller, error) {
-	token := bearer(c)
+	token := bearer(c.Get(fiber.HeaderAuthorization))
 	if token == "" {
 		token = s.cookie(c)
 	}
-	return s.callerBy(c, token, roles...)
+	return s.callerBy(token, c.Context().Time(), roles...)
 }
 
 // cookie returns the first stream cookie that is good, else the first. A
@@ -218,8 +218,8 @@ func (s *Server) cookie(c *fiber.Ctx) (first string) {
 	return first
 }
 
-func (s *Server) callerBy(c *fiber.Ctx, token string, roles ...role) (caller, error) {
-	who, err := s.auth.authenticate(token, c.Context().Time())
+func (s *Server) callerBy(token string, now time.Time, roles ...role) (caller, error) {
+	who, err := s.auth.authenticate(token, now)
 	if err != nil {
 		return caller{}, err
 	}
@@ -231,8 +231,9 @@ func (s *Server) callerBy(c *fiber.Ctx, token string, roles ...role) (caller, er
 	return caller{}, order.Errorf(order.CodeForbidden, "The access token has none of the roles that may do this.")
 }
 
-func bearer(c *fiber.Ctx) string {
-	scheme, token, _ := strings.Cut(c.Get(fiber.HeaderAuthorization), " ")
+// bearer is the token of an Authorization header, or empty.
+func bearer(authorization string) string {
+	scheme, token, _ := strings.Cut(authorization, " ")
 	if !strings.EqualFold(scheme, "Bearer") {
 		return ""
 	}

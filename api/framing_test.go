@@ -187,6 +187,26 @@ func TestContentThatWouldBeRefusedIsNotAskedFor(t *testing.T) {
 	}
 }
 
+// Whoever may place no order hears so before he sends it.
+func TestAnOrderOfSomebodyWhoMayPlaceNoneIsNotAskedFor(t *testing.T) {
+	s := serve(t, newShop())
+	const content = `{"productId":"sneaker","quantity":1}`
+	head := fmt.Sprintf("POST /orders HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nContent-Length: %d\r\n", len(content))
+	for _, authorization := range []string{"", "Authorization: Bearer x\r\n"} {
+		request := head + authorization + "\r\n"
+		for _, sent := range []string{request, request + content} { // some do not wait
+			first := s.raw(sent)
+			first.problem(t, 401, order.CodeUnauthenticated)
+			if answers := s.converse(sent); len(answers) != 1 || !answers[0].Close {
+				t.Errorf("%d answers, or the connection is kept", len(answers))
+			}
+		}
+	}
+	if first := s.raw(head + "Authorization: Bearer " + token(t, "ann") + "\r\n\r\n"); first.StatusCode != 100 {
+		t.Errorf("a buyer was answered %d %s", first.StatusCode, first.body)
+	}
+}
+
 // RFC 9110, section 10.1.1, lets a server refuse an expectation that it does not
 // know with 417, or not. It is ignored here, as most do: what a proxy adds of its
 // own must not cost an order, and who expects more than an answer gets that. Of

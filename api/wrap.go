@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/gofiber/fiber/v2/utils"
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
@@ -130,12 +131,27 @@ func (s *Server) unread(ctx *fasthttp.RequestCtx, err error) error {
 // content. Where the headers tell that it would be refused it hears so at once
 // (RFC 9110, section 10.1.1), and fasthttp closes the connection.
 func (s *Server) expect(ctx *fasthttp.RequestCtx) int {
-	if ctx.Request.Header.ContentLength() <= maxBody {
+	err := s.unwanted(ctx)
+	if err == nil {
 		return fasthttp.StatusContinue
 	}
-	s.fail(ctx, s.unread(ctx, fiber.ErrRequestEntityTooLarge))
+	s.fail(ctx, s.unread(ctx, err))
 	s.router.none(ctx.Response.StatusCode(), 0)
 	return ctx.Response.StatusCode()
+}
+
+// unwanted is what a request is refused for whatever its content is: too much of
+// it, or an order of somebody who may place none.
+func (s *Server) unwanted(ctx *fasthttp.RequestCtx) error {
+	h := &ctx.Request.Header
+	if h.ContentLength() > maxBody {
+		return fiber.ErrRequestEntityTooLarge
+	}
+	if s.auth == nil || !h.IsPost() || string(ctx.Path()) != "/orders" { // a worker has no orders to place
+		return nil
+	}
+	_, err := s.callerBy(bearer(utils.UnsafeString(h.Peek(fiber.HeaderAuthorization))), time.Now(), roleUser)
+	return err
 }
 
 // drain reads on, for a moment, what a client is still sending of a request
