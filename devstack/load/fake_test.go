@@ -33,6 +33,13 @@ type fakeShop struct {
 	busy     int  // so many orders are refused for the moment
 }
 
+// taken is how many orders the shop has.
+func (s *fakeShop) taken() int {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.orders)
+}
+
 func newFakeShop(t *testing.T) *fakeShop {
 	t.Helper()
 	s := &fakeShop{
