@@ -80,11 +80,7 @@ func TestRepairRefundsAnewAPaymentThatARestoreMadeOpenAgain(t *testing.T) {
 	s := newShop(t)
 	s.start("all")
 	b := s.anyone()
-	o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
-	b.cancel(o.OrderID)
-	b.await(o.OrderID, order.Cancelled)
-	s.paid(o).expect(http.StatusOK)
-	s.awaitRefunded(o.PaymentID)
+	o := b.refunded(s.product(1))
 	for _, state := range []order.PaymentState{order.PaymentRefunding, order.PaymentReceived} {
 		s.ask(fmt.Sprintf(`UPDATE payments SET state = '%s', updated_at = now() - interval '1 minute'
 			WHERE payment_id = '%s' RETURNING payment_id`, state, o.PaymentID), new(string))
@@ -167,11 +163,7 @@ func TestPaymentWhoseRefundPostgresLostBuysNothingWhenItIsReportedAgain(t *testi
 	s := newShop(t)
 	s.start("all")
 	b := s.anyone()
-	o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
-	b.cancel(o.OrderID)
-	b.await(o.OrderID, order.Cancelled)
-	s.paid(o).expect(http.StatusOK)
-	s.awaitRefunded(o.PaymentID)
+	o := b.refunded(s.product(1))
 	s.putBack(o.OrderID)
 	s.repair() // its saga begins anew, and the provider has the same payment for it
 	if again := b.await(o.OrderID, order.PaymentPending); again.PaymentID != o.PaymentID {
@@ -209,4 +201,16 @@ func TestPaymentThatPostgresLostBuysItsOrder(t *testing.T) {
 	}
 	s.paid(early).expect(http.StatusOK)
 	s.expectMoney(1, 0)
+}
+
+// refunded is an order that was cancelled and paid after that, of which the money
+// was given back.
+func (b *buyer) refunded(productID string) orderView {
+	b.shop.t.Helper()
+	o := b.await(b.buy(productID, 1), order.PaymentPending)
+	b.cancel(o.OrderID)
+	b.await(o.OrderID, order.Cancelled)
+	b.shop.paid(o).expect(http.StatusOK)
+	b.shop.awaitRefunded(o.PaymentID)
+	return o
 }
