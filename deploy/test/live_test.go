@@ -46,12 +46,16 @@ func TestEveryQueryFindsDataInASale(t *testing.T) {
 	for name, rule := range alertRules(t) {
 		_ = s.ask(rule.Expr)
 		for _, selector := range selectors(t, rule.Expr) {
-			if found := s.ask(selector); found == 0 && !troubleOnly(selector) {
+			if found := s.ask(selector); found == 0 && !troubleOnly(selector) && selector != jobOfOneRole {
 				t.Errorf("%s looks at %s, and there is none", name, selector)
 			}
 		}
 	}
 }
+
+// jobOfOneRole is recorded where each role is a job of its own; the sale's roles are
+// one. The cases of promtool have both.
+const jobOfOneRole = "order_service:part_job"
 
 // troubleOnly are what is not there until something went wrong: the Temporal
 // SDK's counters have no zero, nor has a status or result that never was.
