@@ -34,11 +34,11 @@ func drawCurves(ctx context.Context, opts options, stdout, stderr io.Writer) (er
 	if err := os.MkdirAll(opts.Out, 0o755); err != nil {
 		return err
 	}
-	for _, name := range curveNames {
-		if !slices.Contains(wanted, name) {
+	for _, c := range curves {
+		if !slices.Contains(wanted, c.name) {
 			continue
 		}
-		pictures, err := f.curve(ctx, name)
+		pictures, err := c.measure(f, ctx)
 		if err != nil {
 			return err
 		}
@@ -49,27 +49,26 @@ func drawCurves(ctx context.Context, opts options, stdout, stderr io.Writer) (er
 	return f.audit(ctx)
 }
 
-// The curves, in the order in which they are measured. Rows come last, for that
-// empties the tables first.
-const (
-	byRate        = "rate"
-	byConnections = "connections"
-	byProducts    = "products"
-	byRows        = "rows"
-)
+// curve is one or more pictures of one thing that is varied.
+type curve struct {
+	name    string
+	measure func(*fleet, context.Context) ([]picture, error)
+}
 
-var curveNames = []string{byRate, byConnections, byProducts, byRows}
+// curves are all there are, in the order in which they are measured. Rows come
+// last, for that empties the tables first.
+var curves = []curve{
+	{"rate", (*fleet).byRate},
+	{"connections", (*fleet).byConnections},
+	{"products", (*fleet).byProducts},
+	{"rows", (*fleet).byRows},
+}
 
-func (f *fleet) curve(ctx context.Context, name string) ([]picture, error) {
-	switch name {
-	case byRate:
-		return f.byRate(ctx)
-	case byConnections:
-		return f.byConnections(ctx)
-	case byProducts:
-		return f.byProducts(ctx)
+func curveNames() (all []string) {
+	for _, c := range curves {
+		all = append(all, c.name)
 	}
-	return f.byRows(ctx)
+	return all
 }
 
 func write(dir string, pictures []picture, stdout io.Writer) error {
@@ -137,9 +136,7 @@ func (f *fleet) byRate(ctx context.Context) ([]picture, error) {
 	for _, contender := range f.contenders() {
 		l := line{name: contender.name}
 		for rate := float64(firstRate); rate < mostRate; rate *= nextRate {
-			given := f.closed()
-			given.connections, given.rate = 4*given.connections, rate
-			list, err := f.repeated(ctx, contender, given)
+			list, err := f.repeated(ctx, contender, f.open(rate))
 			if err != nil {
 				return nil, err
 			}
@@ -227,11 +224,8 @@ func (f *fleet) byRows(ctx context.Context) ([]picture, error) {
 				return nil, err
 			}
 			cost.add(c.name, point{float64(rows), median(list, slice.cost)})
-			given := f.closed()
-			given.connections *= 4
-			given.rate = cmp.Or(half[c.name], median(list, slice.rate)/2)
-			half[c.name] = given.rate
-			if list, err = f.repeated(ctx, c, given); err != nil {
+			half[c.name] = cmp.Or(half[c.name], median(list, slice.rate)/2)
+			if list, err = f.repeated(ctx, c, f.open(half[c.name])); err != nil {
 				return nil, err
 			}
 			wait.add(c.name, point{float64(rows), median(list, slice.p99)})

@@ -124,7 +124,7 @@ func (o *options) complete() {
 // names are what --only may choose from.
 func (o options) names() []string {
 	if o.Curves {
-		return curveNames
+		return curveNames()
 	}
 	return names
 }

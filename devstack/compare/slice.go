@@ -24,6 +24,14 @@ func (f *fleet) closed() load {
 	return load{connections: f.opts.Connections, length: f.opts.Slice, products: 1}
 }
 
+// open is the load of those who do not wait for each other: an open loop of rate
+// orders a second, with room for many at once.
+func (f *fleet) open(rate float64) load {
+	l := f.closed()
+	l.connections, l.rate = 4*l.connections, rate
+	return l
+}
+
 // slice is what one contender did with a load.
 type slice struct {
 	Contender string            `json:"contender"`
