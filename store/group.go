@@ -141,8 +141,8 @@ func (g *group) readUnits(batch *pgx.Batch, ids []uuid.UUID) {
 }
 
 // lockPayments takes the payments with these ids, and those that have come for
-// the orders whose time to pay is over. Most groups have neither, and would have
-// the statement planned for nothing.
+// the orders whose time to pay is over, in whatever state: by that, an index would
+// have all of them read. Most groups have neither, and are spared the statement.
 func (g *group) lockPayments(batch *pgx.Batch, ids []string, timedOut []uuid.UUID) {
 	if len(ids) == 0 && len(timedOut) == 0 {
 		return

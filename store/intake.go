@@ -182,8 +182,5 @@ func apart[Req, Res any](ctx context.Context, reqs []Req, do func(context.Contex
 // and one plan for its one statement, which inserts what it is given whatever
 // the tables hold.
 func intakeConfig(of *pgxpool.Config) *pgxpool.Config {
-	conf := of.Copy()
-	conf.MaxConns = intakeConns
-	conf.AfterConnect = setUp(bounded(settings{"plan_cache_mode": "force_generic_plan"}))
-	return conf
+	return ownConfig(of, intakeConns, settings{"plan_cache_mode": "force_generic_plan"})
 }

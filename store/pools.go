@@ -28,9 +28,9 @@ func (s *Store) openPools(ctx context.Context, cfg Config) error {
 	s.direct = cfg.Direct != ""
 	intake, ledger := intakeConfig(conf), ledgerConfig(conf)
 	if s.shared {
-		shareSessions(conf)
-		shareSessions(intake)
-		shareSessions(ledger)
+		for _, c := range []*pgxpool.Config{conf, intake, ledger} {
+			shareSessions(c)
+		}
 	}
 	for _, p := range []struct {
 		to   **pgxpool.Pool
@@ -75,12 +75,18 @@ func (s *Store) poolConfig(name, url string, password func() (string, error)) (*
 // tables that may be empty when the plan is made and have millions of rows later:
 // the plan that is right then is the only one that is allowed.
 func ledgerConfig(of *pgxpool.Config) *pgxpool.Config {
-	conf := of.Copy()
-	conf.MaxConns = movers
-	conf.AfterConnect = setUp(bounded(settings{
+	return ownConfig(of, movers, settings{
 		"plan_cache_mode": "force_generic_plan",
 		"enable_seqscan":  "off", "enable_hashjoin": "off", "enable_mergejoin": "off",
-	}))
+	})
+}
+
+// ownConfig is a pool of so many connections for one purpose, to where of leads,
+// whose sessions have settings for it.
+func ownConfig(of *pgxpool.Config, conns int32, more settings) *pgxpool.Config {
+	conf := of.Copy()
+	conf.MaxConns = conns
+	conf.AfterConnect = setUp(bounded(more))
 	return conf
 }
 

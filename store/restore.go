@@ -13,8 +13,7 @@ import (
 // its units are for a Reserve to take. Nothing is published: its saga has begun.
 // An order that is there stays as it is. What only its buyer could say again is
 // gone: the Idempotency-Key, which the gate still knows for a while, and the
-// trace. Codes: CodeValidation,
-// CodeUnavailable, CodeOutcomeUnknown.
+// trace. Codes: CodeValidation, CodeUnavailable, CodeOutcomeUnknown.
 func (s *Store) Restore(ctx context.Context, accepted order.Order) error {
 	_, err := s.pool.Exec(ctx, `
 		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, created_at, updated_at)

@@ -34,8 +34,9 @@ const (
 	maxMoves     = 8192
 	moveDeadline = 5 * time.Second
 
-	// moveGather is of use while more than 80 moves a second are made, thirty orders
-	// or so; a payment link comes that much later then, and more of them in a second.
+	// moveGather is of use while more than 80 moves a second are made, those of some
+	// thirty orders. A payment link, which takes two, then comes 50 ms later at most,
+	// and more of them in a second.
 	moveGather = 25 * time.Millisecond
 )
 
@@ -117,8 +118,8 @@ func (s *Store) Ping(ctx context.Context) error {
 	return dbError("ping", err)
 }
 
-// Close finishes the moves and reads that were begun and closes the pools. Nobody may be
-// using an Intake any more.
+// Close finishes the moves and reads that were begun and closes the pools. Nobody
+// may be using an Intake any more.
 func (s *Store) Close() {
 	_ = s.moves.Stop(context.Background()) // a group ends by its own deadline
 	_ = s.reads.Stop(context.Background())
