@@ -7,7 +7,6 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/gofiber/fiber/v2/utils"
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 
@@ -150,7 +149,7 @@ func (s *Server) unwanted(ctx *fasthttp.RequestCtx) error {
 	if s.auth == nil || !h.IsPost() || string(ctx.Path()) != "/orders" { // a worker has no orders to place
 		return nil
 	}
-	_, err := s.callerBy(bearer(utils.UnsafeString(h.Peek(fiber.HeaderAuthorization))), time.Now(), roleUser)
+	_, err := s.callerBy(bearer(string(h.Peek(fiber.HeaderAuthorization))), time.Now(), roleUser)
 	return err
 }
 

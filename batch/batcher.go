@@ -17,7 +17,7 @@ import (
 // certainly did nothing.
 var ErrWithdrawn = errors.New("batch: withdrawn before it was begun")
 
-// Config bounds a Batcher. All but the functions and Budget are required.
+// Config bounds a Batcher. All but the functions, Budget and Gather are required.
 type Config struct {
 	Servers  int           // batches under way at once
 	MaxBatch int           // calls in one batch
