@@ -88,6 +88,9 @@ func TestPaymentThatPostgresLostWithItsOrderBuysIt(t *testing.T) {
 	s.paid(early).expect(http.StatusOK)
 	s.lose(early.OrderID)
 	s.start("worker")
+	s.wait("the order to be restored", patience, func() bool {
+		return b.call("GET", "/orders/"+early.OrderID.String(), nil).status == http.StatusOK
+	})
 	b.await(early.OrderID, order.Confirmed)
 	s.paid(early).expect(http.StatusOK)
 	s.expectMoney(1, 0)
