@@ -39,10 +39,10 @@ test-unit: setup-test build ## the packages' tests with the race detector
 	$(RACE) go test -race -tags failpoints ./failpoint
 
 test-e2e: setup-test build ## build and exec the binary, drive it through HTTP only
-	cd devstack && ../$(STACK) -- go test -timeout 20m $(WAITING) ./...
+	cd devstack && ../$(STACK) -- go test -timeout 45m $(WAITING) ./...
 
 test-real: setup-test-real build ## as test-e2e, on Apache Kafka, redis-server, Postgres and Temporal on it
-	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 20m $(WAITING) ./...
+	cd devstack && ../$(STACK) --kafka=apache --temporal=postgres -- go test -count=1 -timeout 45m $(WAITING) ./...
 
 test-deploy: build ## the chart, alerts, runbooks, dashboards and compose.yaml, by Helm's, kubeconform's, Prometheus' and Compose's own code or schemas
 	cd deploy/test && go mod tidy -diff && go vet ./... && $(STATICCHECK) ./... && go test -count=1 ./...
@@ -51,7 +51,7 @@ test-contract: setup-test-contract build ## schemathesis, with every check, over
 	$(STACK) -- devstack/contract/run
 
 test-ha: setup-test-real build ## Postgres, Redis and Kafka failing over in mid-sale, and masters that answer and refuse to write
-	cd devstack && ../$(STACK) --kafka=apache -- go test -count=1 -timeout 20m $(WAITING) -run '^TestHA' ./e2e/
+	cd devstack && ../$(STACK) --kafka=apache -- go test -count=1 -timeout 45m $(WAITING) -run '^TestHA' ./e2e/
 
 test-bare: ## make demo and make test as a newcomer finds them: a bare Debian in a chroot, as root
 	@scripts/bare
