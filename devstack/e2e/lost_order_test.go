@@ -14,6 +14,7 @@ import (
 // that was put back to a state of before them; then does the same to the order.
 func (s *shop) unmake(id uuid.UUID, then string) {
 	s.t.Helper()
+	s.awaitEnded(id)
 	s.ask(fmt.Sprintf(`
 		WITH units AS (DELETE FROM reservations WHERE order_id = '%[1]s' RETURNING *),
 			stock AS (UPDATE products p SET version = version + 1,

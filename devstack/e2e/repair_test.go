@@ -27,7 +27,7 @@ func TestRepairAppliesOrRefundsThePaymentsThatACrashLeftBehind(t *testing.T) {
 	product := s.product(2)
 	open := b.await(b.buy(product, 1), order.PaymentPending)
 	ended := b.await(b.buy(product, 1), order.PaymentPending)
-	b.cancel(ended.OrderID)
+	b.cancel(ended.OrderID).expect(http.StatusOK)
 	b.await(ended.OrderID, order.Cancelled)
 	s.leave(open.PaymentID, open)
 	s.leave(ended.PaymentID, ended)
@@ -36,9 +36,7 @@ func TestRepairAppliesOrRefundsThePaymentsThatACrashLeftBehind(t *testing.T) {
 		t.Fatalf("verify saw nothing: %v\n%s", err, out)
 	}
 	for range 2 { // the second finds what the first is doing, and does it no harm
-		if out, err := s.run("--repair"); err != nil {
-			t.Fatalf("repair: %v\n%s", err, out)
-		}
+		s.repaired()
 	}
 	b.await(open.OrderID, order.Confirmed)
 	s.expectRefund(ended.PaymentID)
@@ -54,8 +52,9 @@ func TestRepairBeginsAnewAnOrderThatARestoreMadeOpenAgain(t *testing.T) {
 	b := s.anyone()
 	id := b.buy(s.product(1), 1)
 	b.await(id, order.PaymentPending)
-	b.cancel(id)
+	b.cancel(id).expect(http.StatusOK)
 	b.await(id, order.Cancelled)
+	s.awaitEnded(id)
 	s.ask(fmt.Sprintf(`
 		WITH events AS (DELETE FROM order_events WHERE order_id = '%[1]s'),
 			units AS (DELETE FROM reservations WHERE order_id = '%[1]s')
@@ -63,13 +62,12 @@ func TestRepairBeginsAnewAnOrderThatARestoreMadeOpenAgain(t *testing.T) {
 			created_at = now() - interval '1 minute', updated_at = now() - interval '1 minute'
 		WHERE order_id = '%[1]s' RETURNING order_id::text`, id), &id)
 
-	out, err := s.run("--repair")
-	if err != nil || !strings.Contains(out, "order "+id.String()+", PENDING: no workflow ran for it; started") {
-		t.Fatalf("repair: %v\n%s", err, out)
+	if said := s.repaired(); !strings.Contains(said, "order "+id.String()+", PENDING: no workflow ran for it; started") {
+		t.Fatalf("repair: %s", said)
 	}
 	b.await(id, order.PaymentPending)
-	if out, err := s.run("--repair"); err != nil || strings.Contains(out, id.String()) {
-		t.Errorf("the second repair: %v\n%s", err, out)
+	if said := s.repaired(); strings.Contains(said, id.String()) {
+		t.Errorf("the second repair: %s", said)
 	}
 }
 
@@ -84,17 +82,17 @@ func TestRepairRefundsAnewAPaymentThatARestoreMadeOpenAgain(t *testing.T) {
 	for _, state := range []order.PaymentState{order.PaymentRefunding, order.PaymentReceived} {
 		s.ask(fmt.Sprintf(`UPDATE payments SET state = '%s', updated_at = now() - interval '1 minute'
 			WHERE payment_id = '%s' RETURNING payment_id`, state, o.PaymentID), new(string))
-		out, err := s.run("--repair")
-		if err != nil || !strings.Contains(out, "payment "+o.PaymentID+" of order "+o.OrderID.String()+", CANCELLED: refund started") {
-			t.Fatalf("repair: %v\n%s", err, out)
+		if said := s.repaired(); !strings.Contains(said, "payment "+o.PaymentID+" of order "+o.OrderID.String()+", CANCELLED: refund started") {
+			t.Fatalf("repair: %s", said)
 		}
 		s.awaitRefunded(o.PaymentID)
+		s.awaitWorkflowEnd("refund-" + o.PaymentID)
 	}
-	if n := s.provider.tries(refundKey(o)); n != 3 {
+	if n := s.provider.tries(refundKey(o)); n < 3 { // more often where it answered too late
 		t.Errorf("the provider was asked %d times under one key, want 3", n)
 	}
-	if out, err := s.run("--repair"); err != nil || strings.Contains(out, o.PaymentID) {
-		t.Errorf("the last repair: %v\n%s", err, out)
+	if said := s.repaired(); strings.Contains(said, o.PaymentID) {
+		t.Errorf("the last repair: %s", said)
 	}
 }
 
@@ -123,17 +121,18 @@ func TestPaymentWhoseRefundPostgresLostBuysNothing(t *testing.T) {
 	b := s.anyone()
 	refunded := func() orderView {
 		o := b.await(b.buy(s.product(1), 1), order.PaymentPending)
-		b.cancel(o.OrderID)
+		b.cancel(o.OrderID).expect(http.StatusOK)
 		b.await(o.OrderID, order.Cancelled)
 		s.paid(o).expect(http.StatusOK)
 		s.awaitRefunded(o.PaymentID)
+		s.awaitWorkflowEnd("refund-" + o.PaymentID)
 		return o
 	}
 	waiting, over := refunded(), refunded()
 	s.loseRefund(waiting, "10 minutes")
 	s.loseRefund(over, "-1 second")
-	if out, err := s.run("--repair"); err != nil || strings.Contains(out, "passed on") {
-		t.Fatalf("repair: %v\n%s", err, out)
+	if said := s.repaired(); strings.Contains(said, "passed on") {
+		t.Fatalf("repair: %s", said)
 	}
 	b.await(over.OrderID, order.Failed)
 	s.awaitRefunded(waiting.PaymentID)
@@ -144,12 +143,10 @@ func TestPaymentWhoseRefundPostgresLostBuysNothing(t *testing.T) {
 	s.ask(`
 		WITH aged AS (UPDATE payments SET updated_at = now() - interval '1 minute' WHERE state = 'REFUNDING' RETURNING 1)
 		SELECT count(*) FROM aged`, new(int))
-	if out, err := s.run("--repair"); err != nil {
-		t.Fatalf("repair: %v\n%s", err, out)
-	}
+	s.repaired()
 	s.awaitRefunded(over.PaymentID)
 	for _, o := range []orderView{waiting, over} {
-		if n := s.provider.tries(refundKey(o)); n != 2 {
+		if n := s.provider.tries(refundKey(o)); n < 2 { // more often where it answered too late
 			t.Errorf("the provider was asked %d times under the key of %s, want 2", n, o.PaymentID)
 		}
 	}
@@ -208,9 +205,10 @@ func TestPaymentThatPostgresLostBuysItsOrder(t *testing.T) {
 func (b *buyer) refunded(productID string) orderView {
 	b.shop.t.Helper()
 	o := b.await(b.buy(productID, 1), order.PaymentPending)
-	b.cancel(o.OrderID)
+	b.cancel(o.OrderID).expect(http.StatusOK)
 	b.await(o.OrderID, order.Cancelled)
 	b.shop.paid(o).expect(http.StatusOK)
 	b.shop.awaitRefunded(o.PaymentID)
+	b.shop.awaitWorkflowEnd("refund-" + o.PaymentID)
 	return o
 }
