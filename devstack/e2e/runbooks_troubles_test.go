@@ -2,10 +2,13 @@ package e2e
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"os"
 	"strconv"
 	"strings"
+
+	"github.com/jackc/pgx/v5"
 
 	"order-service/order"
 )
@@ -27,7 +30,7 @@ func (s *shop) breakBooks() (mend func()) {
 		wrong.OrderID), &id)
 	return func() {
 		b.await(left.OrderID, order.Confirmed) // by --repair
-		b.cancel(wrong.OrderID)
+		b.cancel(wrong.OrderID).expect(200)
 		b.await(wrong.OrderID, order.Cancelled)
 	}
 }
@@ -66,10 +69,14 @@ func (sh *shell) stealLead() (over func()) {
 	defer cancel()
 	thief := s.database(ctx)
 	s.t.Cleanup(func() { _ = thief.Close(context.Background()) })
-	var taken string
-	if err := thief.QueryRow(ctx, `SELECT pg_terminate_backend(pid)::text || pg_advisory_lock(`+lock+`)::text `+leader).Scan(&taken); err != nil {
-		s.t.Fatal(err)
-	}
+	s.wait("there is a leader to end", patience, func() bool { // one whose server answers late steps down for a moment
+		var taken string
+		err := thief.QueryRow(ctx, `SELECT pg_terminate_backend(pid)::text || pg_advisory_lock(`+lock+`)::text `+leader).Scan(&taken)
+		if err != nil && !errors.Is(err, pgx.ErrNoRows) {
+			s.t.Fatal(err)
+		}
+		return err == nil
+	})
 	holder := thief.PgConn().PID()
 	sh.set("HOLDER", strconv.FormatUint(uint64(holder), 10))
 	return func() {
