@@ -56,6 +56,14 @@ var (
 	}
 )
 
+// byActivity are the spans of asking the provider where it did not answer the
+// first, brief try: its machine is busy.
+var byActivity = map[string]string{
+	"StartActivity InitiatePayment": "RunWorkflow OrderWorkflow",
+	"RunActivity InitiatePayment":   "StartActivity InitiatePayment",
+	"POST payments/initiate":        "RunActivity InitiatePayment",
+}
+
 // returned lists the spans of a payment that came after its order was cancelled.
 var returned = map[string]string{
 	"POST /orders/:id/cancel":          "POST /orders",
@@ -368,6 +376,10 @@ func (s *shop) expectPurchase(traced map[string][]span) {
 		maps.Copy(tree, bySignal)
 	} else {
 		maps.Copy(tree, byUpdate)
+	}
+	if again := traced["RunActivity InitiatePayment"]; len(again) == 1 {
+		maps.Copy(tree, byActivity)
+		traced["POST payments/initiate"] = slices.DeleteFunc(traced["POST payments/initiate"], func(sp span) bool { return sp.parent != again[0].id })
 	}
 	s.expectTree(traced, tree)
 	for _, batch := range []string{"gate.hold", "orders.commit"} {
