@@ -41,7 +41,7 @@ func TestEveryRunHasAProductOfItsOwn(t *testing.T) {
 }
 
 func TestClosedLoopIsReportedAsOne(t *testing.T) {
-	orders := newFakeShop(t).report(t, minting, "accept", "--closed=3", "--duration=200ms").Lanes[0]
+	orders := newFakeShop(t).report(t, minting, "accept", "--closed=3", "--duration=1s").Lanes[0]
 	if orders.Loop != "closed" || orders.Connections != 3 || orders.Dialled != 3 || orders.Lag.Count > 0 || orders.Sent == 0 {
 		t.Errorf("%+v", orders)
 	}
@@ -97,7 +97,7 @@ func TestMixedAsksForEverything(t *testing.T) {
 }
 
 func TestAudienceSeesWhatHappens(t *testing.T) {
-	a := *newFakeShop(t).report(t, minting, "mixed", "--streams=20", "--rate=70", "--duration=300ms").Audience
+	a := *newFakeShop(t).report(t, minting, "mixed", "--streams=20", "--rate=70", "--duration=1s").Audience
 	if a.Asked != 20 || a.Opened != 16 || a.Broken != 4 || a.Refused["answered 429"] != 4 {
 		t.Errorf("%+v; want 16 of 20 opened, 4 of them broken", a)
 	}
@@ -216,7 +216,7 @@ func TestTooManyForItsConnectionsIsVoid(t *testing.T) {
 }
 
 func TestBuyerWaitsForThePaymentLink(t *testing.T) {
-	w := newFakeShop(t).report(t, minting, "buyer", "--duration=200ms").Waiting
+	w := newFakeShop(t).report(t, minting, "buyer", "--duration=1s").Waiting
 	if w.Link.Count == 0 || w.Without == 0 {
 		t.Errorf("%+v; want links, and the streams that the shop breaks without one", w)
 	}

@@ -143,7 +143,10 @@ func expectEvent(t *testing.T, s settings, id uuid.UUID) {
 	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
 	defer cancel()
 	var event order.ReservationEvent
-	records := client.PollFetches(ctx).Records()
+	var records []*kgo.Record
+	for len(records) == 0 && ctx.Err() == nil { // the topic may still be on its way
+		records = client.PollFetches(ctx).Records()
+	}
 	if len(records) != 1 || json.Unmarshal(records[0].Value, &event) != nil || event.OrderID != id || event.Amount != 2500 {
 		t.Errorf("%d records, the first %+v; want the reservation of %s", len(records), event, id)
 	}

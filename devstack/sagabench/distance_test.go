@@ -29,13 +29,17 @@ func TestDistanceDelaysWithoutThrottling(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer c.Close()
-	begun := time.Now()
 	sent := make([]byte, 1<<20)
-	go func() { _, _ = c.Write(sent) }()
-	if _, err := io.ReadFull(c, make([]byte, len(sent))); err != nil {
-		t.Fatal(err)
+	took := time.Hour
+	for tries := 0; tries < 5 && took > 20*roundTrip; tries++ { // a busy machine may delay one; who throttles delays all
+		begun := time.Now()
+		go func() { _, _ = c.Write(sent) }()
+		if _, err := io.ReadFull(c, make([]byte, len(sent))); err != nil {
+			t.Fatal(err)
+		}
+		took = time.Since(begun)
 	}
-	if took := time.Since(begun); took < roundTrip || took > 20*roundTrip {
+	if took < roundTrip || took > 20*roundTrip {
 		t.Errorf("a megabyte took %s there and back", took)
 	}
 	if err := d.close(); err != nil {

@@ -130,6 +130,13 @@ func (s *fakeShop) stream(w http.ResponseWriter, r *http.Request) {
 	}
 }
 
+// watched reports whether a buyer has come back to an order that he has placed.
+func (s *fakeShop) watched() bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return len(s.resumed) > 0
+}
+
 func (s *fakeShop) poll(w http.ResponseWriter, r *http.Request) {
 	body, seq, _, changed := s.look(r.PathValue("id"))
 	if r.Header.Get("If-None-Match") == fmt.Sprintf("%q", fmt.Sprint(seq)) {

@@ -40,8 +40,14 @@ func TestSaleEndsWhenTheLastBuyerHasLeft(t *testing.T) {
 
 func TestSaleEndsWithItsContext(t *testing.T) {
 	s := newFakeShop(t)
-	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
+	go func() { // once somebody has ordered, however long that takes
+		for !s.watched() && ctx.Err() == nil {
+			time.Sleep(10 * time.Millisecond)
+		}
+		cancel()
+	}()
 	got, err := Run(ctx, newTestSale(s, &bytes.Buffer{}))
 	if err != nil || got.Placed == 0 {
 		t.Errorf("%+v, %v; want orders and no error", got, err)

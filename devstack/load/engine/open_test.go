@@ -37,7 +37,7 @@ func TestArrivalsThatFindNoConnectionAreUnsent(t *testing.T) {
 	s := serve(t, func(http.ResponseWriter, *http.Request) { <-leave })
 	defer close(leave)
 	_, result := drive(t, t.Context(), s, Config{
-		Arrivals: Poisson(1000, 1), Duration: 200 * time.Millisecond, Patience: 100 * time.Millisecond, Connections: 2,
+		Arrivals: Poisson(1000, 1), Duration: time.Second, Patience: 500 * time.Millisecond, Connections: 2,
 	})
 	if result.Sent != 2 || result.Unsent < 100 {
 		t.Errorf("%+v; want two that were sent and all others unsent", result)
@@ -64,11 +64,14 @@ func TestRequestsWaitForAConnectionInTheOrderOfTheirArrival(t *testing.T) {
 func TestClockWaitsAboutAsLongAsItIsTold(t *testing.T) {
 	c := newClock()
 	defer c.close()
-	begun := time.Now()
+	begun, shortest := time.Now(), time.Hour
 	for range 100 {
+		once := time.Now()
 		c.wait(500 * time.Microsecond)
+		shortest = min(shortest, time.Since(once))
 	}
-	if took := time.Since(begun); took < 50*time.Millisecond || took > time.Second {
-		t.Errorf("100 waits of 0.5 ms took %v", took)
+	// A busy machine wakes us late; a clock that is wrong is late every time.
+	if took := time.Since(begun); took < 50*time.Millisecond || shortest > 10*time.Millisecond {
+		t.Errorf("100 waits of 0.5 ms took %v, the shortest %v", took, shortest)
 	}
 }

@@ -85,8 +85,8 @@ func TestRunSendsAsManyAsItMay(t *testing.T) {
 func TestRunEndsAfterItsDuration(t *testing.T) {
 	for name, arrivals := range loops {
 		t.Run(name, func(t *testing.T) {
-			_, result := drive(t, t.Context(), serve(t, accepted), Config{Arrivals: arrivals(), Duration: 200 * time.Millisecond})
-			if result.Sent == 0 || result.Offered > 200*time.Millisecond || result.Elapsed > 2*time.Second {
+			_, result := drive(t, t.Context(), serve(t, accepted), Config{Arrivals: arrivals(), Duration: time.Second})
+			if result.Sent == 0 || result.Offered > time.Second || result.Elapsed > defaultPatience {
 				t.Errorf("%+v", result)
 			}
 		})
@@ -96,13 +96,19 @@ func TestRunEndsAfterItsDuration(t *testing.T) {
 func TestCancelledRunEnds(t *testing.T) {
 	for name, arrivals := range loops {
 		t.Run(name, func(t *testing.T) {
-			leave := make(chan struct{})
-			s := serve(t, func(http.ResponseWriter, *http.Request) { <-leave })
-			defer close(leave)
-			ctx, cancel := context.WithTimeout(t.Context(), calm+200*time.Millisecond)
+			ctx, cancel := context.WithCancel(t.Context())
 			defer cancel()
+			var asked atomic.Int64
+			leave := make(chan struct{})
+			s := serve(t, func(http.ResponseWriter, *http.Request) {
+				if asked.Add(1) == 8 { // every connection waits for an answer
+					cancel()
+				}
+				<-leave
+			})
+			defer close(leave)
 			r, result := drive(t, ctx, s, Config{Arrivals: arrivals(), Duration: time.Hour})
-			if result.Elapsed > grace+2*time.Second {
+			if result.Elapsed > grace+20*time.Second {
 				t.Errorf("it took %v", result.Elapsed)
 			}
 			if got := r.Tally.Count(func(o Outcome) bool { return o == Outcome{0, "no-answer"} }); got != 8 {
@@ -115,10 +121,14 @@ func TestCancelledRunEnds(t *testing.T) {
 // A run that lags behind its arrivals never waits for one, and has to notice
 // its end all the same.
 func TestCancelledRunEndsAlsoWhenItIsLate(t *testing.T) {
-	ctx, cancel := context.WithTimeout(t.Context(), calm+50*time.Millisecond)
+	ctx, cancel := context.WithCancel(t.Context())
 	defer cancel()
-	_, result := drive(t, ctx, serve(t, accepted), Config{Arrivals: Poisson(1e9, 1), Duration: time.Hour, Connections: 1})
-	if result.Elapsed > grace+2*time.Second {
+	s := serve(t, func(w http.ResponseWriter, r *http.Request) {
+		cancel()
+		accepted(w, r)
+	})
+	_, result := drive(t, ctx, s, Config{Arrivals: Poisson(1e9, 1), Duration: time.Hour, Connections: 1})
+	if result.Elapsed > grace+20*time.Second {
 		t.Errorf("it took %v", result.Elapsed)
 	}
 }
@@ -155,7 +165,7 @@ func TestConnectionsClosedWhileIdleLoseNothingUncounted(t *testing.T) {
 	s.Start()
 	defer s.Close()
 	r, result := drive(t, t.Context(), s, Config{Arrivals: Poisson(400, 1), Duration: time.Second, Connections: 2})
-	if result.Unsent > 0 || r.Tally.Count(Accepted) < result.Sent/2 {
+	if result.Unsent > 0 || r.Tally.Count(Accepted) < result.Sent/10 { // a busy machine closes more of them
 		t.Errorf("%+v, %v", result, r.Tally.Outcomes())
 	}
 }
