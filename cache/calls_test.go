@@ -58,21 +58,26 @@ func TestRedisGoneIsUnavailableAtOnce(t *testing.T) {
 	}
 }
 
-// wantUnavailable allows two seconds for what takes 50 ms on an idle machine.
+// wantUnavailable allows two seconds for what takes 50 ms on an idle machine. A
+// busy one may delay one answer; a gate that waits delays every one.
 func wantUnavailable(t *testing.T, g *Gate) {
-	began := time.Now()
-	r := request("ann", 1)
-	for what, err := range map[string]error{
-		"Hold":   second(g.holdOne(t.Context(), r)),
-		"Settle": g.Settle(t.Context(), r.OrderID, order.Stock{ProductID: "shirt"}),
-	} {
-		if order.CodeOf(err) != order.CodeUnavailable {
-			t.Errorf("%s = %v, want %s", what, err, order.CodeUnavailable)
+	var took [3]time.Duration
+	for n := range took {
+		began := time.Now()
+		r := request("ann", 1)
+		for what, err := range map[string]error{
+			"Hold":   second(g.holdOne(t.Context(), r)),
+			"Settle": g.Settle(t.Context(), r.OrderID, order.Stock{ProductID: "shirt"}),
+		} {
+			if order.CodeOf(err) != order.CodeUnavailable {
+				t.Errorf("%s = %v, want %s", what, err, order.CodeUnavailable)
+			}
+		}
+		if took[n] = time.Since(began); took[n] <= 2*time.Second {
+			return
 		}
 	}
-	if took := time.Since(began); took > 2*time.Second {
-		t.Errorf("it took %v", took)
-	}
+	t.Errorf("it took %v", took)
 }
 
 func second[T any](_ T, err error) error { return err }
@@ -135,23 +140,30 @@ func TestAHoldWithoutAnAnswerIsGivenBackUnlessItMayBeItsTwins(t *testing.T) {
 			t.Error(r.Err)
 		}
 	}
-	s.gate.drops.close() // what was queued has been tried
+	eventually(t, func() bool { return s.stock().Held <= 2 }) // a busy Redis has the drop tried again
+	s.gate.drops.close()                                      // what was queued has been tried
 	s.wantStock(10, 2)
 }
 
 func TestCloseTriesQueuedDrops(t *testing.T) {
 	t.Parallel()
-	s := newShop(t)
-	s.sell()
-	g, err := Open(Config{URL: redisURL(t), Prefix: s.gate.prefix, Log: zerolog.Nop()})
-	must(t, err)
-	for range 5 {
-		r := request("ann", 1)
-		s.hold(r)
-		g.drops.add("shirt", r.OrderID, 0)
+	var held int64
+	for range 3 { // a busy Redis may answer the last try too late
+		s := newShop(t)
+		s.sell()
+		g, err := Open(Config{URL: redisURL(t), Prefix: s.gate.prefix, Log: zerolog.Nop()})
+		must(t, err)
+		for range 5 {
+			r := request("ann", 1)
+			s.hold(r)
+			g.drops.add("shirt", r.OrderID, 0)
+		}
+		must(t, g.Close())
+		if held = s.stock().Held; held == 0 {
+			return
+		}
 	}
-	must(t, g.Close())
-	s.wantStock(10, 0)
+	t.Errorf("%d units are still held", held)
 }
 
 func TestOpenKeepsThePasswordOutOfItsError(t *testing.T) {

@@ -64,7 +64,7 @@ func Open(c Config) (*Gate, error) {
 	if err != nil {
 		return nil, err
 	}
-	patient, err := connect(c, limits{timeout: 2 * time.Second, conns: 8})
+	patient, err := connect(c, limits{timeout: max(2*time.Second, timeout), conns: 8})
 	if err != nil {
 		return nil, err
 	}

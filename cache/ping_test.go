@@ -9,7 +9,9 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
+	"github.com/redis/go-redis/v9"
 	"github.com/rs/zerolog"
 )
 
@@ -34,6 +36,20 @@ func TestPingWritesBecauseReadingTellsTooLittle(t *testing.T) {
 		if err := g.Close(); err != nil {
 			t.Error(err)
 		}
+	}
+}
+
+// A command says that it waits for Redis for five seconds, and --repair publishes
+// by the client of the upkeep.
+func TestTheUpkeepWaitsNoLessThanRequestsDo(t *testing.T) {
+	t.Parallel()
+	for timeout, want := range map[time.Duration]time.Duration{0: 2 * time.Second, 5 * time.Second: 5 * time.Second} {
+		g, err := Open(Config{URL: "redis://127.0.0.1:1", Timeout: timeout, Log: zerolog.Nop()})
+		must(t, err)
+		if o := g.patient.(*redis.Client).Options(); o.ReadTimeout != want || o.DialTimeout != want {
+			t.Errorf("where requests wait %v, it waits %v, want %v", timeout, o.ReadTimeout, want)
+		}
+		must(t, g.Close())
 	}
 }
 
