@@ -45,13 +45,13 @@ func TestALineThatIsNotReadyInTimeEnds(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer listener.Close()
-	conn, err := dialer(50*time.Millisecond)(t.Context(), "tcp", listener.Addr().String())
+	conn, err := dialer(time.Second)(t.Context(), "tcp", listener.Addr().String())
 	if err != nil {
 		t.Fatal(err)
 	}
 	defer conn.Close()
 	begun := time.Now()
-	if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(begun) > 5*time.Second {
+	if _, err := conn.Read(make([]byte, 1)); err == nil || time.Since(begun) > 30*time.Second {
 		t.Errorf("a read of nothing ended with %v after %s", err, time.Since(begun))
 	}
 }

@@ -20,8 +20,8 @@ import (
 )
 
 // silence is the longest anything may wait for a server that has fallen silent:
-// for a connection, for a statement, and a little for a busy machine.
-const silence = 13 * time.Second
+// for a connection, for a statement, and as much again for a busy machine.
+const silence = 20 * time.Second
 
 // newLine is a line to Postgres, and databaseURL by way of it.
 func newLine(t *testing.T, databaseURL string) (*linetest.Line, string) {
@@ -62,7 +62,7 @@ func TestEveryQueryEndsWhenTheLineFallsSilentAndNewConnectionsAreUsedAfterIt(t *
 	begun := time.Now()
 	for name, ask := range queries(s, product.ID) {
 		for err := ask(context.Background()); err != nil; err = ask(context.Background()) {
-			if time.Since(begun) > 10*time.Second {
+			if time.Since(begun) > 2*silence {
 				t.Fatalf("%s still fails: %v", name, err)
 			}
 		}
@@ -119,20 +119,27 @@ func TestALeaderWhoseLineFallsSilentEndsAndAnotherFollows(t *testing.T) {
 			t.Errorf("Lead returned %v", err)
 		}
 	}
-	if took := time.Since(begun); took > 5*time.Second {
+	if took := time.Since(begun); took > silence {
 		t.Errorf("the end took %s", took)
 	}
 }
 
-// term is a time of leadership.
-type term struct{ begun, lost chan struct{} }
+// term is a time of leadership, the first of several where a busy server answers
+// a leader too late.
+type term struct {
+	begun, lost chan struct{}
+	once        sync.Once
+}
 
-func newTerm() *term { return &term{make(chan struct{}), make(chan struct{})} }
+func newTerm() *term { return &term{begun: make(chan struct{}), lost: make(chan struct{})} }
 
 func (m *term) run(ctx context.Context) error {
-	close(m.begun)
+	m.once.Do(func() {
+		close(m.begun)
+		<-ctx.Done()
+		close(m.lost)
+	})
 	<-ctx.Done()
-	close(m.lost)
 	return nil
 }
 

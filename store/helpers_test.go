@@ -226,9 +226,17 @@ func (s *shop) count(t tb, sql string, args ...any) (n int) {
 // about.
 func eventually(t tb, what string, ok func() bool) {
 	t.Helper()
-	for deadline := time.Now().Add(20 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
+	if !soon(ok) {
+		t.Fatalf("timed out waiting until %s", what)
+	}
+}
+
+// soon reports whether the condition comes about.
+func soon(ok func() bool) bool {
+	for deadline := time.Now().Add(30 * time.Second); !ok(); time.Sleep(5 * time.Millisecond) {
 		if time.Now().After(deadline) {
-			t.Fatalf("timed out waiting until %s", what)
+			return false
 		}
 	}
+	return true
 }

@@ -62,8 +62,10 @@ func TestAnInsertWhoseReplyIsLostIsWrittenOnceAndLeftToTheSweeper(t *testing.T) 
 
 func TestACommitThatIsNeverAnsweredIsUnknown(t *testing.T) {
 	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Deadline: 3 * time.Second})
+	_, err := s.intake.Insert(t.Context(), intent("user", "lamp", "")) // there is a connection from here on
+	must(t, err)
 	unblock := s.blockOutbox(t)
-	_, err := s.intake.Insert(t.Context(), intent("user", "lamp", ""))
+	_, err = s.intake.Insert(t.Context(), intent("user", "lamp", ""))
 	unblock()
 	wantCode(t, err, order.CodeOutcomeUnknown)
 	if !errors.Is(err, order.ErrOutcomeUnknown) {

@@ -45,6 +45,7 @@ func TestOverviewOfAnEmptyShopIsAllZero(t *testing.T) {
 func TestOverviewCountsTheOrdersOfTheLastHour(t *testing.T) {
 	s := newShop(t)
 	p := s.put(t, 100, 0)
+	begun := time.Now()
 	for status, n := range map[order.Status]int{
 		order.Pending: 2, order.InventoryReserved: 1, order.PaymentPending: 3, order.Confirmed: 1, order.Failed: 2, order.Cancelled: 1,
 	} {
@@ -66,7 +67,8 @@ func TestOverviewCountsTheOrdersOfTheLastHour(t *testing.T) {
 			t.Errorf("%s: %d, want %d", status, v.ByStatus[status], n)
 		}
 	}
-	if v.PlacedPerSecond != 2 { // ten in five seconds
+	// Ten in five seconds, unless it takes longer to place them.
+	if v.PlacedPerSecond > 2 || v.PlacedPerSecond < 2 && time.Since(begun) < 5*time.Second {
 		t.Errorf("%v orders per second", v.PlacedPerSecond)
 	}
 	if v.OldestPending < 2*time.Hour || v.OldestPending > 3*time.Hour {

@@ -17,7 +17,7 @@ import (
 )
 
 // patience bounds what may take long only when a server hangs.
-const patience = 30 * time.Second
+const patience = 2 * time.Minute
 
 // New returns a migrated Store in a schema of its own, on the server that
 // DATABASE_URL names. Both are gone when the test ends. Without DATABASE_URL
