@@ -176,22 +176,25 @@ func TestAHoldIsDroppedUnlessItsOrderMayExist(t *testing.T) {
 // A gate that does not answer takes 200 ms of each wave here; whoever waited behind
 // one such wave does not wait for a second.
 func TestBehindASilentGateNobodyWaitsForTwoWaves(t *testing.T) {
-	b := &backend{holdErr: order.Errorf(order.CodeUnavailable, "Gone."), silence: 200 * time.Millisecond}
-	i := start(t, b)
-	var all sync.WaitGroup
-	for range 100 {
-		time.Sleep(time.Millisecond)
-		all.Go(func() {
-			if err := buy(i); order.CodeOf(err) != order.CodeUnavailable {
-				t.Error(err)
-			}
-		})
-	}
-	begun := time.Now()
-	all.Wait()
-	if took := time.Since(begun); took > 2*time.Second {
-		t.Errorf("the last was answered after %v", took)
-	}
+	synctest.Test(t, func(t *testing.T) {
+		b := &backend{holdErr: gone, silence: 200 * time.Millisecond}
+		i := New(Config{Meter: b, Log: zerolog.Nop()}, b, b)
+		var all sync.WaitGroup
+		for range 100 {
+			time.Sleep(time.Millisecond)
+			all.Go(func() {
+				if err := buy(i); order.CodeOf(err) != order.CodeUnavailable {
+					t.Error(err)
+				}
+			})
+		}
+		begun := time.Now()
+		all.Wait()
+		if took := time.Since(begun); took > 2*b.silence {
+			t.Errorf("the last was answered after %v", took)
+		}
+		_ = i.Stop(t.Context())
+	})
 }
 
 // gone is what a gate says that gives no answer.
@@ -339,7 +342,7 @@ func TestWhoCameAfterASilentWaveIsAskedAbout(t *testing.T) {
 	b := &backend{}
 	w := &waves{gate: b, store: b, meter: b}
 	w.silence.all = time.Now()
-	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Second}, func(ctx context.Context, calls []*call) bool {
+	late := batch.New(batch.Config{Servers: 1, MaxBatch: 1, MaxQueue: 1, Deadline: time.Minute}, func(ctx context.Context, calls []*call) bool {
 		time.Sleep(2 * staleAfter)
 		return w.run(ctx, calls)
 	})

@@ -2,6 +2,7 @@ package sse
 
 import (
 	"bufio"
+	"cmp"
 	"context"
 	"encoding/json"
 	"errors"
@@ -90,6 +91,7 @@ func readAll(t testing.TB, conn net.Conn) []message {
 
 func newHub(t testing.TB, cfg Config) *Hub {
 	t.Helper()
+	cfg.WriteTimeout = cmp.Or(cfg.WriteTimeout, patience) // a busy client is not a slow one here
 	cfg.Log = zerolog.New(zerolog.NewTestWriter(t))
 	h := NewHub(cfg)
 	t.Cleanup(func() {
