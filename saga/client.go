@@ -59,6 +59,7 @@ type Config struct {
 type Client struct {
 	temporal client.Client
 	cfg      Config
+	timeout  time.Duration // rpcTimeout
 	// working is whether a worker that shares the client takes tasks: the answer to a start then
 	// brings it the workflow's first task. Without one the SDK must not be asked
 	// for that, because it looks up what the server can do without a lock.
@@ -94,7 +95,7 @@ func Dial(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, fmt.Errorf("temporal client for %s: %w", cfg.Address, err)
 	}
-	return &Client{temporal: t, cfg: cfg}, nil
+	return &Client{temporal: t, cfg: cfg, timeout: rpcTimeout}, nil
 }
 
 // Close ends the connection.
@@ -135,7 +136,7 @@ func (c *Client) Cancel(ctx context.Context, o order.Order) error {
 // not. CodeConflict: the saga has ended; the payment's state in Postgres says
 // whether it was used, and Refund is for one that was not.
 func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	if o.Status == order.PaymentPending && c.report(ctx, p) {
 		return nil
@@ -291,7 +292,7 @@ func (c *Client) signal(ctx context.Context, o order.Order, name string, payload
 }
 
 func (c *Client) call(ctx context.Context, request func(context.Context) error) error {
-	ctx, cancel := context.WithTimeout(ctx, rpcTimeout)
+	ctx, cancel := context.WithTimeout(ctx, c.timeout)
 	defer cancel()
 	return c.coded(request(ctx))
 }

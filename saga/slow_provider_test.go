@@ -162,7 +162,7 @@ func TestCallThatIsCutOffGivesItsTurnBack(t *testing.T) {
 // wait have waited longer than a call may take and a dead provider is given.
 func TestServerBacklogAtASlowProviderFailsNoOrder(t *testing.T) {
 	t.Parallel()
-	const backlog, concurrency, delay, timeout = 60, 2, 100 * time.Millisecond, 250 * time.Millisecond
+	const backlog, concurrency, delay, timeout = 60, 2, 100 * time.Millisecond, time.Second
 	var most, during atomic.Int64
 	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		most.Store(max(most.Load(), during.Add(1)))
