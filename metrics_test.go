@@ -75,7 +75,7 @@ func wantMetrics(t *testing.T, role string, what ...string) {
 	t.Helper()
 	service, metrics := started(t, role)
 	var missing string
-	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(2 * time.Minute); time.Now().Before(deadline); time.Sleep(100 * time.Millisecond) {
 		get(service + "/livez") // a route is counted once it was asked for
 		if missing = firstMissing("\n"+get(metrics), what); missing == "" {
 			return

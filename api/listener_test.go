@@ -129,7 +129,7 @@ func dialHTTP(t *testing.T, addr string) *plainClient {
 		t.Fatal(err)
 	}
 	t.Cleanup(func() { _ = c.Close() })
-	_ = c.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = c.SetDeadline(time.Now().Add(time.Minute))
 	return &plainClient{c, t, bufio.NewReader(c)}
 }
 
