@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"testing"
-	"time"
 
 	"order-service/order"
 )
@@ -38,9 +37,11 @@ func TestDescriptorsRunOutAndTheServiceLives(t *testing.T) {
 		defer c.Close()
 		crowd[i] = c
 	}
-	time.Sleep(2 * time.Second)
-	if svc.ended() || !svc.log.has("connections cannot be accepted for now") {
-		t.Fatalf("ended: %t", svc.ended())
+	s.wait("the descriptors have run out", patience, func() bool {
+		return svc.ended() || svc.log.has("connections cannot be accepted for now")
+	})
+	if svc.ended() {
+		t.Fatalf("%s ended: %v", svc.name, svc.err)
 	}
 	s.paid(o).expect(http.StatusOK)
 	events.until(order.Confirmed)

@@ -28,7 +28,7 @@ func TestCancelHiddenInABodyIsNotExecuted(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer conn.Close()
-	_ = conn.SetDeadline(time.Now().Add(10 * time.Second))
+	_ = conn.SetDeadline(time.Now().Add(patience))
 	fmt.Fprintf(conn, "POST /orders HTTP/1.1\r\nHost: x\r\nContent-Length: %d\r\nContent-Length: 0\r\n\r\n%s", len(hidden), hidden)
 	r := bufio.NewReader(conn)
 	resp, err := http.ReadResponse(r, nil)
