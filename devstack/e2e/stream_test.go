@@ -9,6 +9,7 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
@@ -26,10 +27,13 @@ type stream struct {
 	places []int64 // in the line, as told
 }
 
-// watch opens the order's event stream, after lastEventID unless that is "".
+// watch opens the order's event stream, after lastEventID unless that is "". As a
+// browser does, it tries again when a busy service says that it cannot now.
 func (b *buyer) watch(id uuid.UUID, lastEventID string) *stream {
 	b.shop.t.Helper()
-	ctx, cancel := context.WithTimeout(b.shop.t.Context(), patience)
+	ctx, cancel := context.WithCancel(b.shop.t.Context())
+	b.shop.t.Cleanup(cancel)
+	defer time.AfterFunc(patience, cancel).Stop()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.shop.url+"/orders/"+id.String()+"/events", nil)
 	if err != nil {
 		b.shop.t.Fatal(err)
@@ -40,6 +44,11 @@ func (b *buyer) watch(id uuid.UUID, lastEventID string) *stream {
 		req.Header.Set("Last-Event-ID", lastEventID)
 	}
 	resp, err := http.DefaultClient.Do(req)
+	for err == nil && resp.StatusCode == http.StatusServiceUnavailable {
+		resp.Body.Close()
+		time.Sleep(100 * time.Millisecond)
+		resp, err = http.DefaultClient.Do(req)
+	}
 	if err != nil {
 		b.shop.t.Fatal(err)
 	}
@@ -92,7 +101,37 @@ func (s *stream) ends() {
 // next returns the next progress event, false at the end of the stream.
 func (s *stream) next() (e order.ProgressEvent, ok bool) {
 	s.t.Helper()
-	var event, id, data string
+	for {
+		event, id, data, ok := s.read()
+		switch {
+		case !ok:
+			return e, false
+		case event == "position":
+			s.placed(id, data)
+		case event == "reset": // what was told so far is replaced by a snapshot
+			s.seq = 0
+		case event != "progress":
+			s.t.Fatalf("unexpected event %q: %s", event, data)
+		default:
+			return s.progress(id, data), true
+		}
+	}
+}
+
+// place reads events until a place in the line is told, and nothing else may be.
+func (s *stream) place() {
+	s.t.Helper()
+	event, id, data, ok := s.read()
+	if !ok || event != "position" {
+		s.t.Fatalf("no place is told, but %q: %s; %v", event, data, s.lines.Err())
+	}
+	s.placed(id, data)
+}
+
+// read returns the next event of any kind, false at the end of the stream, and
+// where none comes in patience.
+func (s *stream) read() (event, id, data string, ok bool) {
+	defer time.AfterFunc(patience, s.stop).Stop()
 	for s.lines.Scan() {
 		field, value, _ := strings.Cut(s.lines.Text(), ":")
 		value = strings.TrimPrefix(value, " ")
@@ -104,30 +143,22 @@ func (s *stream) next() (e order.ProgressEvent, ok bool) {
 		case "data":
 			data = value
 		}
-		if s.lines.Text() != "" || data == "" {
-			continue
+		if s.lines.Text() == "" && data != "" {
+			return event, id, data, true
 		}
-		if event == "position" {
-			s.placed(id, data)
-			event, id, data = "", "", ""
-			continue
-		}
-		if event == "reset" { // what was told so far is replaced by a snapshot
-			s.seq, event, id, data = 0, "", "", ""
-			continue
-		}
-		if event != "progress" {
-			s.t.Fatalf("unexpected event %q: %s", event, data)
-		}
-		if err := json.Unmarshal([]byte(data), &e); err != nil {
-			s.t.Fatalf("%v in %q", err, data)
-		}
-		if id != strconv.FormatInt(e.Seq, 10) {
-			s.t.Fatalf("event %d has id %q", e.Seq, id)
-		}
-		return e, true
 	}
-	return e, false
+	return "", "", "", false
+}
+
+func (s *stream) progress(id, data string) (e order.ProgressEvent) {
+	s.t.Helper()
+	if err := json.Unmarshal([]byte(data), &e); err != nil {
+		s.t.Fatalf("%v in %q", err, data)
+	}
+	if id != strconv.FormatInt(e.Seq, 10) {
+		s.t.Fatalf("event %d has id %q", e.Seq, id)
+	}
+	return e
 }
 
 // placed keeps a place in the line, which may not grow.
