@@ -104,10 +104,11 @@ func (i *integrator) refusesReports(b *buyer) {
 func (i *integrator) refusesTooMuch(b *buyer) {
 	i.refused("listProducts", wording{headers: []string{"X-Filler", strings.Repeat("x", 17<<10)}},
 		http.StatusRequestHeaderFieldsTooLarge, "headers-too-large")
-	i.shop.startAt(freeAddr(i.t), suite.binary, "api", map[string]string{"RATE_LIMIT_USER_RPS": "0.01", "SSE_MAX_STREAMS_PER_USER": "1", "ADMIN_REQUIRE_IF_MATCH": "true"})
-	i.refused("putProduct", wording{as: i.shop.buyer("root", admin), example: "open"}, http.StatusPreconditionRequired, "precondition-required")
 	another := i.shop.anyone()
 	o := i.orders(another, "atThePriceShown")
+	i.shop.startAt(freeAddr(i.t), suite.binary, "api", map[string]string{"RATE_LIMIT_USER_RPS": "0.01", "SSE_MAX_STREAMS_PER_USER": "1", "ADMIN_REQUIRE_IF_MATCH": "true"})
+	i.refused("putProduct", wording{as: i.shop.buyer("root", admin), example: "open"}, http.StatusPreconditionRequired, "precondition-required")
+	another.ask(i.stand[exampleProduct]) // all that he may, whatever becomes of it: a 503 counts too
 	i.refused("createOrder", wording{as: another, example: "atAnyPrice"}, http.StatusTooManyRequests, order.CodeRateLimited)
 	another.await(o.OrderID, order.PaymentPending)
 	open := another.watch(o.OrderID, "")
