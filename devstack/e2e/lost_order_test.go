@@ -141,7 +141,11 @@ func TestReportsSentAgainAfterARestoreBringBackWhatWasPaid(t *testing.T) {
 	s.lose(left.OrderID)
 
 	s.repair()
-	s.paid(paid[0]).refused(http.StatusServiceUnavailable, order.CodeUnavailable) // recorded, and its order begins anew
+	recorded := fmt.Sprintf(`SELECT count(*) FROM payments WHERE payment_id = '%s'`, paid[0].PaymentID)
+	s.wait("the report is recorded", patience, func() bool { // and its order begins anew
+		s.paid(paid[0]).refused(http.StatusServiceUnavailable, order.CodeUnavailable)
+		return s.count(recorded) == 1
+	})
 	for _, o := range []orderView{paid[1], paid[2], left} {
 		s.wait("the report is taken", patience, func() bool { return s.paid(o).status == http.StatusOK })
 	}
