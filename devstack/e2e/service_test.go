@@ -119,10 +119,13 @@ func (b *logBuffer) Write(p []byte) (int, error) {
 }
 
 // has reports whether text was written.
-func (b *logBuffer) has(text string) bool {
+func (b *logBuffer) has(text string) bool { return b.count(text) > 0 }
+
+// count is how often text was written.
+func (b *logBuffer) count(text string) int {
 	b.mu.Lock()
 	defer b.mu.Unlock()
-	return bytes.Contains(b.buf.Bytes(), []byte(text))
+	return bytes.Count(b.buf.Bytes(), []byte(text))
 }
 
 // tail returns the last 16 KiB.
