@@ -121,7 +121,7 @@ func expectAlive(t *testing.T, d time.Duration, services ...*watched) {
 	t.Helper()
 	for end := time.Now().Add(d); time.Now().Before(end); time.Sleep(time.Second) {
 		for _, svc := range services {
-			resp, err := (&http.Client{Timeout: 5 * time.Second}).Get(svc.url + "/livez")
+			resp, err := (&http.Client{Timeout: recovery}).Get(svc.url + "/livez")
 			if err != nil {
 				t.Errorf("%s: %v", svc.name, err)
 				continue
@@ -135,13 +135,15 @@ func expectAlive(t *testing.T, d time.Duration, services ...*watched) {
 }
 
 // expectOneLeader fails the test unless one of the services leads, and it is not
-// one that hears nothing of Postgres.
+// one that hears nothing of Postgres. On a busy machine they may just be changing
+// places: a leader whose server answers late steps down.
 func (f silence) expectOneLeader(api, worker *watched) {
-	a, w := api.figures().leader, worker.figures().leader
-	silent := f.backend == "postgres" && (f.role == "api" && a == 1 || f.role == "worker" && w == 1)
-	if a+w != 1 || silent {
-		api.shop.t.Errorf("the leader's metric is %d in the api and %d in the worker", a, w)
-	}
+	api.shop.t.Helper()
+	api.shop.wait("one leads, and hears Postgres", recovery, func() bool {
+		a, w := api.figures().leader, worker.figures().leader
+		silent := f.backend == "postgres" && (f.role == "api" && a == 1 || f.role == "worker" && w == 1)
+		return a+w == 1 && !silent
+	})
 }
 
 // expectAcceptedSince waits for the first order that is accepted after t.
@@ -271,7 +273,7 @@ type figures struct{ goroutines, connections, most, leader int }
 func (w *watched) figures() (f figures) {
 	t := w.shop.t
 	t.Helper()
-	resp, err := (&http.Client{Timeout: 5 * time.Second}).Get("http://" + w.admin + "/metrics")
+	resp, err := (&http.Client{Timeout: recovery}).Get("http://" + w.admin + "/metrics")
 	if err != nil {
 		t.Errorf("metrics of %s: %v", w.name, err)
 		return f
