@@ -17,7 +17,7 @@ import (
 // sale goes on. Nobody may notice but by a 503.
 func TestRollingRestartLosesNoRequest(t *testing.T) {
 	t.Parallel()
-	s := newShop(t, "SHUTDOWN_DELAY", "2s") // long against the balancer's looks
+	s := newShop(t, "SHUTDOWN_DELAY", "5s") // long against the balancer's looks, each of which may take two seconds
 	apis := []*service{s.start("api"), s.start("api")}
 	workers := []*service{s.start("worker"), s.start("worker")}
 	s.balancer = newBalancer(t, apis...)
