@@ -156,11 +156,6 @@ func TestHAProductsOfLiveMastersSellOnWhileOneIs(t *testing.T) {
 			}
 			during := s.sellOneByOne(live)
 			s.expectRefusedAtOnce(dead)
-			t.Logf("a live product: %+v before, %+v meanwhile", before, during)
-			if during.refused > liveBuyers/10 || during.typical > 5*before.typical+20*time.Millisecond {
-				t.Error("the live product does not sell on as before")
-			}
-			stop()
 
 			if err := trouble.end(nodes[2]); err != nil {
 				t.Fatal(err)
@@ -168,6 +163,12 @@ func TestHAProductsOfLiveMastersSellOnWhileOneIs(t *testing.T) {
 			nodes[2].until("is back", func(ctx context.Context) bool {
 				return strings.Contains(nodes[0].client.ClusterInfo(ctx).Val(), "cluster_slots_ok:"+strconv.Itoa(slots))
 			})
+			after := s.sellOneByOne(live)
+			t.Logf("a live product: %+v before, %+v meanwhile, %+v after", before, during, after)
+			if during.worseThan(before) && during.worseThan(after) { // the machine may have become busier
+				t.Error("the live product does not sell on as before")
+			}
+			stop()
 			s.insisting = true
 			b := s.anyone()
 			b.await(b.buy(dead, 1), order.PaymentPending)
@@ -215,6 +216,12 @@ func (b *buyer) ask(productID string) reply {
 type sold struct {
 	refused int
 	typical time.Duration // how long half of them waited, at most
+}
+
+// worseThan allows for what a master that has gone takes with it: a look at where
+// the slots are now.
+func (s sold) worseThan(usual sold) bool {
+	return s.refused > usual.refused+liveBuyers/10 || s.typical > 5*usual.typical+20*time.Millisecond
 }
 
 // sellOneByOne lets buyers order one unit each.
