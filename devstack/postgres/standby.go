@@ -31,10 +31,26 @@ func StartStandby(ctx context.Context, cfg Config, primary *Server) (*Server, er
 func (s *Server) Promote(ctx context.Context) error { return s.execute(ctx, `SELECT pg_promote()`) }
 
 // ReadOnly has the server refuse to write, over old connections and new ones,
-// or ends that.
+// or ends that. It has come to pass when ReadOnly returns.
 func (s *Server) ReadOnly(ctx context.Context, yes bool) error {
-	return s.execute(ctx, `SET default_transaction_read_only = off`,
+	err := s.execute(ctx, `SET default_transaction_read_only = off`,
 		fmt.Sprintf(`ALTER SYSTEM SET default_transaction_read_only = %t`, yes), `SELECT pg_reload_conf()`)
+	for is := !yes; err == nil && is != yes; {
+		is, err = s.readOnly(ctx)
+	}
+	return err
+}
+
+// readOnly reports whether a new connection refuses to write. The server tells the
+// old ones before it makes a new one.
+func (s *Server) readOnly(ctx context.Context) (is bool, err error) {
+	conn, err := pgx.Connect(ctx, s.URL)
+	if err != nil {
+		return false, err
+	}
+	defer conn.Close(context.WithoutCancel(ctx))
+	err = conn.QueryRow(ctx, `SELECT current_setting('default_transaction_read_only')::boolean`).Scan(&is)
+	return is, err
 }
 
 func (s *Server) execute(ctx context.Context, statements ...string) error {
