@@ -38,7 +38,7 @@ func (b *browser) launch() {
 	}
 	// As root Chromium has no sandbox; chromedp then says --no-sandbox by itself.
 	allocated, end := chromedp.NewExecAllocator(context.Background(), append(chromedp.DefaultExecAllocatorOptions[:],
-		chromedp.ExecPath(path), chromedp.DisableGPU,
+		chromedp.ExecPath(path), chromedp.DisableGPU, chromedp.WSURLReadTimeout(patience),
 		chromedp.Env("LANGUAGE=en_US", "LC_ALL=en_US.UTF-8"), // the pages write money as the browser's language does
 	)...)
 	b.end = end
