@@ -157,7 +157,7 @@ func (s *shop) try(method, path string, body []byte, headers ...string) (r reply
 // and a gate that was just filled or emptied has no price for a moment.
 func (b *buyer) order(productID string, quantity int, headers ...string) reply {
 	b.shop.t.Helper()
-	for deadline := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		r := b.call("POST", "/orders", map[string]any{"productId": productID, "quantity": quantity}, headers...)
 		again := r.status == http.StatusServiceUnavailable || r.code() == order.CodePriceUnavailable
 		if !again || time.Now().After(deadline) {

@@ -190,7 +190,7 @@ func (h *history) act(number int, s scene, o orderView) {
 
 // do acts, and again as long as the service says that it cannot tell yet.
 func (h *history) do(d deed, o orderView) (r reply) {
-	for deadline := time.Now().Add(patience / 2); ; time.Sleep(100 * time.Millisecond) {
+	for deadline := time.Now().Add(patience); ; time.Sleep(100 * time.Millisecond) {
 		if r = h.try(d, o); r.status != http.StatusServiceUnavailable || time.Now().After(deadline) {
 			return r
 		}
