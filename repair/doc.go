@@ -14,5 +14,6 @@
 // workflow's end. In the last case the workflow is COMPLETED, and only a start
 // that says so begins another, which gets the payments that the last one was told
 // of and that are lost with the rest. A refund can lose its end in the same way. So
-// a payment is passed on to its order only where no refund of it has ever begun.
+// a payment is passed on to its order only where no refund of it has ever begun, and
+// is given back otherwise.
 package repair

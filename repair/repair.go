@@ -115,10 +115,10 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 	return true, nil
 }
 
-// remember puts back the payments that o's last workflow has used or left, where
-// the database has lost them with what became of o: the provider was answered, and
-// reports them no more. Those that went back stay lost; there is nothing to do
-// about them.
+// remember puts back the payments that o's last workflow was told of, where the
+// database has lost them with what became of o: the provider was answered, and
+// reports them no more. One of which a refund has begun is put back as on its way:
+// the refund may have found it applied, and given nothing back.
 func (r *Repair) remember(ctx context.Context, o order.Order) error {
 	told, err := r.saga.Told(ctx, o.ID)
 	if err != nil {
@@ -126,11 +126,14 @@ func (r *Repair) remember(ctx context.Context, o order.Order) error {
 	}
 	for _, p := range told {
 		begun, err := r.saga.RefundBegun(ctx, p.ID)
-		if err == nil && !begun {
-			p.State = order.PaymentReceived
-			err = r.store.RestorePayment(ctx, p)
-		}
 		if err != nil {
+			return err
+		}
+		p.State = order.PaymentReceived
+		if begun {
+			p.State = order.PaymentRefunding
+		}
+		if err := r.store.RestorePayment(ctx, p); err != nil {
 			return err
 		}
 	}

@@ -27,13 +27,14 @@ func RefundWorkflow(ctx workflow.Context, r Refund) (bool, error) {
 	return err == nil, err
 }
 
-// startRefund hands r to a RefundWorkflow that outlives the caller. That it
-// exists already is as good.
+// startRefund hands r to a RefundWorkflow that outlives the caller. That one runs
+// already is as good. One that has completed is not: it may have found the payment
+// applied, and Postgres have lost both since. One too many finds it refunded.
 func startRefund(ctx workflow.Context, r Refund) error {
 	ctx = workflow.WithChildOptions(ctx, workflow.ChildWorkflowOptions{
 		WorkflowID:            refundWorkflowID(r.Payment.ID),
 		ParentClosePolicy:     enumspb.PARENT_CLOSE_POLICY_ABANDON,
-		WorkflowIDReusePolicy: reuse,
+		WorkflowIDReusePolicy: enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE,
 	})
 	// A parent that returns before its child has started takes the child along.
 	err := workflow.ExecuteChildWorkflow(ctx, RefundWorkflow, r).GetChildWorkflowExecution().Get(ctx, nil)

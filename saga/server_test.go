@@ -348,6 +348,43 @@ func TestServerRefundsAnewAPaymentWhoseRefundCompleted(t *testing.T) {
 	}
 }
 
+// A refund that finds its payment applied gives nothing back, and has completed.
+// Where the database loses both afterwards, it does not come back by itself.
+func TestServerGivesBackALostPaymentWhoseRefundFoundItApplied(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.awaitingPayment()
+	p := s.pay(id, "applied-"+id.String())
+	refunded := func() (done bool) {
+		t.Helper()
+		s.ended(refundWorkflowID(p.ID), &done)
+		return done
+	}
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	if err := s.client.Refund(t.Context(), p); err != nil || refunded() {
+		t.Fatalf("refund of an applied payment: %v", err)
+	}
+
+	s.locked(func() { s.putBack(id) })()
+	o := s.order(id)
+	for _, do := range []func() error{
+		func() error { return s.client.Restart(t.Context(), o) },
+		func() error { return s.client.PaymentReceived(t.Context(), o, p) }, // which is lost, too
+		func() error { return s.client.Cancel(t.Context(), o) },
+	} {
+		if err := do(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	s.ends(id, order.Cancelled)
+	if !refunded() || s.paymentState(p.ID) != order.PaymentRefunded {
+		t.Errorf("the payment is %s, refunded %d times", s.paymentState(p.ID), s.refunds[p.ID])
+	}
+}
+
 func TestServerTimesOutUnpaidOrder(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Second)
