@@ -27,6 +27,8 @@ type Store interface {
 	UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error)
 	// Order returns an order as it is now; CodeOrderNotFound: there is none.
 	Order(ctx context.Context, id uuid.UUID) (order.Order, error)
+	// Payment returns a payment as it is now; CodeNotFound: there is none.
+	Payment(ctx context.Context, id string) (order.Payment, error)
 	// RestorePayment puts back, in p.State, a payment that the database has lost.
 	// One that is there stays as it is.
 	RestorePayment(ctx context.Context, p order.Payment) error
@@ -186,6 +188,10 @@ func (r *Repair) passOn(ctx context.Context, o order.Order, p order.Payment) (bo
 func (r *Repair) refund(ctx context.Context, p order.Payment, standing string) (bool, error) {
 	refunding, err := r.saga.Refunding(ctx, p.ID)
 	if err != nil || refunding {
+		return false, err
+	}
+	// Read again, after its order was: it may have been applied since the page was read.
+	if p, err = r.store.Payment(ctx, p.ID); err != nil || p.State != order.PaymentReceived && p.State != order.PaymentRefunding {
 		return false, err
 	}
 	if err := r.saga.RestartRefund(ctx, p); err != nil {

@@ -66,6 +66,15 @@ func (s *shop) UnfinishedPayments(_ context.Context, _ time.Duration, after stri
 	return found[:min(limit, len(found))], nil
 }
 
+func (s *shop) Payment(_ context.Context, id string) (order.Payment, error) {
+	for _, p := range s.payments {
+		if p.ID == id {
+			return p, nil
+		}
+	}
+	return order.Payment{}, order.Errorf(order.CodeNotFound, "There is no payment %s.", id)
+}
+
 func (s *shop) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 	o, ok := s.orders[id]
 	if !ok {
@@ -213,6 +222,18 @@ func TestAPaymentGoesToItsOrderOrBack(t *testing.T) {
 	}
 	if strings.Contains(said, "payment d") {
 		t.Errorf("said of a refund that was under way: %q", said)
+	}
+}
+
+// It was read with a page of others, and bought its order before its turn came.
+func TestAPaymentThatWasAppliedMeanwhileIsNotRefunded(t *testing.T) {
+	s := newShop()
+	s.pay("a", order.PaymentReceived, s.add(order.Confirmed))
+	asRead := s.payments[0]
+	s.payments[0].State = order.PaymentApplied
+	started, err := New(s, s, s, t.Logf).payment(t.Context(), asRead)
+	if started || err != nil || len(s.done)+len(s.counted) > 0 {
+		t.Errorf("did %q, counted %q, %v", s.done, s.counted, err)
 	}
 }
 
