@@ -262,17 +262,26 @@ func (a *activities) publishBetween(ctx context.Context, id uuid.UUID, after, be
 	return err
 }
 
-// conclude ends a move: it settles the gate, where units moved, and publishes
-// the change, at the same time. Until it is settled, a reserved order counts twice in the gate, by
+// conclude ends a step by its move, and logs what went wrong.
+func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change, err error) (moved, error) {
+	m, err := a.tell(ctx, id, c, err)
+	if err != nil {
+		return moved{}, a.failed(ctx, err, id)
+	}
+	return m, nil
+}
+
+// tell ends a move: it settles the gate, where units moved, and publishes the
+// change, at the same time. Until it is settled, a reserved order counts twice in the gate, by
 // its hold and in the ledger, and the last units may be refused to a buyer; that
 // must not last as long as Kafka takes. A repeated move publishes the same event
 // again, which its readers know by seq.
-func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change, err error) (moved, error) {
+func (a *activities) tell(ctx context.Context, id uuid.UUID, c order.Change, err error) (moved, error) {
 	if code := refusal(err); code != "" {
 		return moved{Refusal: code}, nil
 	}
 	if err != nil {
-		return moved{}, a.failed(ctx, err, id)
+		return moved{}, err
 	}
 	var settled sync.WaitGroup
 	if movesUnits(c.Event.Status) {
@@ -280,10 +289,7 @@ func (a *activities) conclude(ctx context.Context, id uuid.UUID, c order.Change,
 	}
 	err = a.Publisher.PublishProgress(ctx, c.Event)
 	settled.Wait()
-	if err != nil {
-		return moved{}, a.failed(ctx, err, id)
-	}
-	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, nil
+	return moved{ExpiresAt: c.Event.ExpiresAt.Time, Seq: c.Event.Seq}, err
 }
 
 // movesUnits reports whether a move to this status takes units or gives them

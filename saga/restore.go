@@ -84,7 +84,7 @@ func (a *activities) restore(ctx context.Context, known order.Order, p order.Pay
 		return err
 	}
 	change, err := a.Orders.Reserve(ctx, known.ID)
-	m, err := a.conclude(ctx, known.ID, change, err)
+	m, err := a.tell(ctx, known.ID, change, err)
 	switch {
 	case err != nil:
 		return err
@@ -92,7 +92,7 @@ func (a *activities) restore(ctx context.Context, known order.Order, p order.Pay
 		return nil
 	case m.Refusal != "":
 		change, err = a.Orders.Finish(ctx, known.ID, order.Failed, unreserved(m.Refusal))
-		_, err = a.conclude(ctx, known.ID, change, err)
+		_, err = a.tell(ctx, known.ID, change, err)
 		return err
 	}
 	return a.restorePayment(ctx, known, p)
@@ -101,7 +101,7 @@ func (a *activities) restore(ctx context.Context, known order.Order, p order.Pay
 func (a *activities) restorePayment(ctx context.Context, known order.Order, p order.Payment) error {
 	if known.Status == order.PaymentPending {
 		change, err := a.Orders.RequestPayment(ctx, known.ID, known.PaymentID, known.PaymentURL, known.ExpiresAt)
-		if _, err = a.conclude(ctx, known.ID, change, err); err != nil {
+		if _, err = a.tell(ctx, known.ID, change, err); err != nil {
 			return err
 		}
 	}
