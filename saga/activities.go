@@ -371,7 +371,7 @@ func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
 	}
 	state, err := a.Payments.RecordRefund(ctx, p.ID)
 	if err != nil {
-		return a.failed(ctx, err, p.OrderID)
+		return a.failed(ctx, lostAgain(err), p.OrderID)
 	}
 	if state != order.PaymentRefunded {
 		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).Str("state", string(state)).
@@ -394,9 +394,18 @@ func (a *activities) moveRefund(ctx context.Context, p order.Payment, to order.P
 		}
 	}
 	if err != nil {
-		return false, a.failed(ctx, err, p.OrderID)
+		return false, a.failed(ctx, lostAgain(err), p.OrderID)
 	}
 	return ok, nil
+}
+
+// lostAgain is err, but for a payment that was there a moment ago, as gone is for
+// an order.
+func lostAgain(err error) error {
+	if order.CodeOf(err) == order.CodeNotFound {
+		return order.Wrap(err, order.CodeUnavailable, "The payment has been lost again.")
+	}
+	return err
 }
 
 // failed logs err, since Temporal retries local activities in silence, and

@@ -113,6 +113,36 @@ func TestLostPaymentIsPutBackOnItsWay(t *testing.T) {
 	r.payment("a", order.PaymentRefunded)
 }
 
+// Two servers that both think they are the primary answer in turns for a while. A
+// refund that failed for good would not be begun again: nothing lists its payment.
+func TestRefundGoesOnWhoseLostPaymentIsLostAgain(t *testing.T) {
+	t.Parallel()
+	for name, begin := range map[string]func(s *shop, lose func()){
+		"when it has been put back": func(s *shop, lose func()) {
+			lose()
+			s.hooks["MovePayment"] = s.locked(func() { s.hooks["MovePayment"] = lose })
+		},
+		"when it is noted": func(s *shop, lose func()) {
+			s.hooks["Refund"] = s.locked(func() { s.payments["a"].State = order.PaymentApplied })
+			s.hooks["RecordRefund"] = lose
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			id := s.accept()
+			p := s.pay(id, "a")
+			begin(s, s.locked(func() { delete(s.payments, "a") }))
+			r := newRunOf(t, s, id)
+			r.ExecuteWorkflow(RefundWorkflow, refundOf(p))
+			if err := r.GetWorkflowError(); err != nil {
+				t.Error(err)
+			}
+			r.payment("a", order.PaymentRefunded)
+		})
+	}
+}
+
 // A failover during the refund may bring back the payment as it was before it, and
 // the order with it, which is confirmed then.
 func TestMoneyThatIsGivenBackAndKeptIsNoted(t *testing.T) {
