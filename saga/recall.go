@@ -32,18 +32,17 @@ func (c *Client) recall(ctx context.Context, id uuid.UUID) (o order.Order, err e
 }
 
 // Told returns the payments that an order's latest saga was told of, in their
-// order, some maybe twice; none where there was no saga.
+// order, some maybe twice; none where there was no saga. What that could not read
+// either, a signal that somebody sent by hand, tells of none.
 func (c *Client) Told(ctx context.Context, id uuid.UUID) (payments []order.Payment, err error) {
 	err = c.call(ctx, func(ctx context.Context) error {
 		return c.history(ctx, id, func(e *historypb.HistoryEvent) error {
-			report := reportIn(e)
-			if report == nil {
-				return nil
-			}
 			var p order.Payment
-			err := converter.GetDefaultDataConverter().FromPayloads(report, &p)
-			payments = append(payments, p)
-			return err
+			report := reportIn(e)
+			if report != nil && converter.GetDefaultDataConverter().FromPayloads(report, &p) == nil {
+				payments = append(payments, p)
+			}
+			return nil
 		})
 	})
 	if order.CodeOf(err) == order.CodeConflict {

@@ -299,6 +299,9 @@ func TestServerKnowsThePaymentsThatASagaWasToldOf(t *testing.T) {
 		t.Fatal(err)
 	}
 	waiting := s.awaitingPayment()
+	if err := s.client.temporal.SignalWorkflow(t.Context(), orderWorkflowID(waiting), "", paymentReceivedSignal, "an operator's"); err != nil {
+		t.Fatal(err)
+	}
 	updated := s.pay(waiting, "updated-"+waiting.String())
 	if err := s.client.PaymentReceived(t.Context(), s.order(waiting), updated); err != nil {
 		t.Fatal(err)
