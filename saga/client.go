@@ -282,7 +282,8 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 	})
 }
 
-// signal starts a saga only where an earlier one has asked for the payment.
+// signal starts the saga of an order that none drives. As a rule an earlier one has
+// asked for the payment.
 func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
 	return c.call(ctx, func(ctx context.Context) error {
 		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(o.ID), name, payload,

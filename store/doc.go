@@ -4,7 +4,8 @@
 // # Who writes what
 //
 // [Intake] inserts orders, one commit for many callers, together with one
-// outbox row. Nothing else inserts an order, and the intake never updates one.
+// outbox row, and never updates one. Nothing else inserts an order, but for
+// [Store.Restore], which puts back one that was lost.
 // [Store.Reserve], [Store.RequestPayment], [Store.Confirm] and [Store.Finish]
 // are the only writers of a status. All four pass through one code path: a
 // group of moves is read and locked (group.go), decided in memory by plain Go
