@@ -7,8 +7,7 @@ import (
 	"github.com/jackc/pgx/v5"
 )
 
-// Every statement is planned anew, and most groups confirm nothing and time
-// nothing out.
+// Most groups confirm nothing and time nothing out.
 func TestAGroupAsksForPaymentsOnlyWhereItMayMeetOne(t *testing.T) {
 	id := uuid.Must(uuid.NewV7())
 	for name, c := range map[string]struct {

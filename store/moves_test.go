@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"order-service/order"
 )
@@ -373,4 +374,37 @@ func TestOnlyOneOfConfirmAndCancelWins(t *testing.T) {
 			t.Fatalf("%d of confirm and cancel won", won.Load())
 		}
 	}
+}
+
+// One value that the database refuses, when the group is read or when it is
+// written, ends its transaction and nothing else.
+func TestABadMoveFailsAloneAndItsConnectionIsUsedAgain(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 100, 0)
+	var moves sync.WaitGroup
+	for range 10 {
+		good, read, written := s.at(t, p.ID, order.Pending), s.at(t, p.ID, order.PaymentPending), s.at(t, p.ID, order.InventoryReserved)
+		moves.Go(func() {
+			if _, err := s.Reserve(t.Context(), good); err != nil {
+				t.Error(err)
+			}
+		})
+		moves.Go(func() {
+			if _, err := s.Confirm(t.Context(), read, "\x00"); order.CodeOf(err) != order.CodeValidation {
+				t.Error(err)
+			}
+		})
+		moves.Go(func() {
+			_, err := s.RequestPayment(t.Context(), written, "pay", "\x00", time.Now().Add(time.Hour))
+			if order.CodeOf(err) != order.CodeValidation {
+				t.Error(err)
+			}
+		})
+	}
+	moves.Wait()
+	s.EachPool(func(name string, pool *pgxpool.Pool) {
+		if made := pool.Stat().NewConnsCount(); name == "ledger" && made > 2 {
+			t.Errorf("%d connections were made for two movers", made)
+		}
+	})
 }
