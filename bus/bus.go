@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"net"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/rs/zerolog"
@@ -51,9 +52,11 @@ type Bus struct {
 	log      zerolog.Logger
 	login    sasl.Mechanism // nil is none
 	producer *kgo.Client
-	admin    *kadm.Client // speaks over the producer's connections
+	admin    *kadm.Client               // speaks over the producer's connections
+	writer   atomic.Pointer[kgo.Client] // produces: the producer, or what took its place
 
-	repairing sync.Mutex // held by the one goroutine that repairs lost topics
+	repairing sync.Mutex // held by the one goroutine that repairs lost topics, or renews the writer
+	renewed   time.Time  // the writer; guarded by repairing
 }
 
 // Open prepares a Bus without speaking to a broker. It returns an error when
@@ -75,12 +78,18 @@ func Open(cfg Config) (*Bus, error) {
 		return nil, err
 	}
 	b.producer, b.admin = producer, kadm.NewClient(producer)
+	b.writer.Store(producer)
 	return b, nil
 }
 
 // Close ends the producer. What it has not delivered by then fails; stop the
 // parts that publish first.
-func (b *Bus) Close() { b.producer.Close() }
+func (b *Bus) Close() {
+	if writer := b.writer.Load(); writer != b.producer {
+		writer.Close()
+	}
+	b.producer.Close()
+}
 
 // Ping returns nil when a broker answers, CodeUnavailable otherwise.
 func (b *Bus) Ping(ctx context.Context) error {

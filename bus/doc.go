@@ -25,6 +25,8 @@
 //     is sent once more in smaller company (round.go).
 //   - A poll holds up the group's rebalance until AllowRebalance. The consumer
 //     gives up a poll long before the group would give up the consumer.
+//   - kgo keeps a broker's refusal to give a producer its id, and fails with it
+//     all that it is given from then on. renew replaces the client.
 //   - kgo never adopts a topic that was deleted and made anew: producing fails
 //     with UNKNOWN_TOPIC_ID until the topic is purged, reading until there is a
 //     new client. repair, Consumer.Run and Tail.Run see to that.

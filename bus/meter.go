@@ -116,5 +116,6 @@ func (h clientHook) OnProduceBatchWritten(_ kgo.BrokerMetadata, _ string, _ int3
 
 // Buffered is what the producer has taken and no broker has acknowledged yet.
 func (b *Bus) Buffered() (records, bytes int64) {
-	return b.producer.BufferedProduceRecords(), b.producer.BufferedProduceBytes()
+	writer := b.writer.Load()
+	return writer.BufferedProduceRecords(), writer.BufferedProduceBytes()
 }

@@ -59,6 +59,7 @@ func placedAt(id uuid.UUID) time.Time { return time.Unix(id.Time().UnixTime()) }
 func (b *Bus) produce(ctx context.Context, records ...*kgo.Record) error {
 	err := b.send(ctx, records).wait(ctx)
 	b.repair(ctx, err)
+	b.renew(ctx, err)
 	return err
 }
 
@@ -75,6 +76,7 @@ func (b *Bus) produceEach(ctx context.Context, groups [][]*kgo.Record) []error {
 		errs[i] = w.wait(ctx)
 	}
 	b.repair(ctx, errs...)
+	b.renew(ctx, errs...)
 	return errs
 }
 
@@ -83,8 +85,9 @@ func (b *Bus) send(ctx context.Context, records []*kgo.Record) *acks {
 	if w.left == 0 {
 		close(w.done)
 	}
+	writer := b.writer.Load()
 	for _, r := range records {
-		b.producer.Produce(ctx, r, w.ack)
+		writer.Produce(ctx, r, w.ack)
 	}
 	return w
 }
@@ -137,10 +140,47 @@ func (b *Bus) repair(ctx context.Context, errs ...error) {
 		b.log.Warn().Err(err).Msg("topics could not be created")
 	}
 	if errors.Is(errs[lost], kerr.UnknownTopicID) {
-		b.producer.PurgeTopicsFromProducing(b.topics()...)
+		b.writer.Load().PurgeTopicsFromProducing(b.topics()...)
 	}
 }
 
 func topicLost(err error) bool {
 	return errors.Is(err, kerr.UnknownTopicOrPartition) || errors.Is(err, kerr.UnknownTopicID)
+}
+
+// renewEvery is the time between two writers at least: one that is refused
+// again costs its connections.
+const renewEvery = time.Second
+
+// renew replaces a writer that no broker gave a producer id, for want of a right,
+// say. kgo keeps such a refusal, and fails with it all that the client is ever
+// given, also once the right is there. The others fail and try again later.
+func (b *Bus) renew(ctx context.Context, errs ...error) {
+	if !slices.ContainsFunc(errs, refusedForGood) || !b.repairing.TryLock() {
+		return
+	}
+	defer b.repairing.Unlock()
+	old := b.writer.Load()
+	_, _, err := old.ProducerID(ctx)
+	if !refusedForGood(err) || time.Since(b.renewed) < renewEvery {
+		return
+	}
+	b.log.Error().Err(err).Msg("no broker gives this producer an id; the next try is a new producer's")
+	fresh, err := b.client(producing()...)
+	if err != nil {
+		b.log.Error().Err(err).Msg("the producer could not be replaced")
+		return
+	}
+	b.writer.Store(fresh)
+	b.renewed = time.Now()
+	if old != b.producer { // which is asked for topics and offsets
+		old.Close()
+	}
+}
+
+// refusedForGood reports whether err is a broker's, and one after which kgo does
+// not try again.
+func refusedForGood(err error) bool {
+	answer, ok := errors.AsType[*kerr.Error](err)
+	return ok && !answer.Retriable
 }
