@@ -68,12 +68,17 @@ func (l *Line) look(ctx context.Context) {
 }
 
 // add keeps consumed from going back, which a group that begins anew would have
-// it do: nobody is sent back in the line.
+// it do: nobody is sent back in the line. Where produced goes back the topic is
+// another one, and what was seen of the first says nothing about it.
 func (l *Line) add(s lineSample) {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	if n := len(l.samples); n > 0 {
-		s.consumed = max(s.consumed, l.samples[n-1].consumed)
+		if s.produced < l.samples[n-1].produced {
+			l.samples = l.samples[:0]
+		} else {
+			s.consumed = max(s.consumed, l.samples[n-1].consumed)
+		}
 	}
 	if len(l.samples) == lineMax {
 		copy(l.samples, l.samples[1:])

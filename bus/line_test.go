@@ -6,6 +6,8 @@ import (
 	"time"
 
 	"pgregory.net/rapid"
+
+	"order-service/order"
 )
 
 func TestAPlaceInTheLineIsWhatWasProducedBeforeAndNotConsumed(t *testing.T) {
@@ -77,4 +79,16 @@ func TestTheLineIsBounded(t *testing.T) {
 			t.Errorf("%d samples in %d", n, cap(l.samples))
 		}
 	})
+}
+
+func TestTheLineOfATopicThatWasMadeAnewIsSeen(t *testing.T) {
+	begin := time.Now()
+	l := &Line{}
+	l.add(lineSample{begin, 5000, 5000})
+	l.add(lineSample{begin.Add(time.Second), 100, 0})
+	l.add(lineSample{begin.Add(2 * time.Second), 110, 10})
+	want := order.Position{Ahead: 100, Wait: 10 * time.Second}
+	if place, known := l.Length(); place != want || !known {
+		t.Errorf("length %+v, %v; want %+v", place, known, want)
+	}
 }
