@@ -45,7 +45,7 @@ export async function request(method, path, { body, headers = {}, token, signal 
 
 async function problemOf(response) {
   const retryAfter = Number(response.headers.get("Retry-After")) || 0;
-  const unavailable = response.status === 502 || response.status === 504; // a proxy speaks for the service
+  const unavailable = [502, 503, 504].includes(response.status); // a proxy speaks for the service
   const details = await response.json().catch(() => ({
     status: response.status, code: unavailable ? "unavailable" : "internal", title: `The service answered ${response.status}.`,
   }));

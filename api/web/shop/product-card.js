@@ -166,9 +166,10 @@ export class ProductCard {
   async #refuse(problem, { quantity, unitPrice }) {
     await this.refresh();
     const [title, text] = refused(problem, this.#product, quantity);
-    const dearer = problem.code === "price-changed" && this.#product.unitPrice !== unitPrice;
-    if (!dearer) return this.#note(title, text);
-    this.#note(title, text, `Buy for ${money(this.#product.unitPrice * quantity, this.#product.currency)}`, () => this.buy());
+    const { productId, unitPrice: price, currency } = this.#product;
+    if (problem.code !== "price-changed" || price === unitPrice) return this.#note(title, text);
+    // What is agreed to is what the button says, also once it is another price.
+    this.#note(title, text, `Buy for ${money(price * quantity, currency)}`, () => this.send(attempt({ productId, quantity, unitPrice: price })));
   }
 
   // note lies over the picture, so that nothing moves when it appears.

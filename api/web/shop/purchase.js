@@ -4,15 +4,16 @@
 // down before it is sent and struck out when its fate is known, so that a
 // retry, a second click and a reload all send the same key again.
 
-import { pause, patience } from "./api.js";
+import { pause, patience, Problem } from "./api.js";
 import { buyer, call } from "./session.js";
+import { ofThisTab } from "./storage.js";
 
-const store = "shop.attempts"; // sessionStorage: this tab only
+const store = "shop.attempts"; // of this tab
 const life = 120_000; // milliseconds; nobody expects an older click to buy still
 
-const read = () => (JSON.parse(sessionStorage.getItem(store)) || [])
+const read = () => (JSON.parse(ofThisTab.get(store)) || [])
   .filter((a) => a.userId === buyer() && Date.now() - a.at < life);
-const write = (attempts) => sessionStorage.setItem(store, JSON.stringify(attempts));
+const write = (attempts) => ofThisTab.set(store, JSON.stringify(attempts));
 
 const randomKey = () => Array.from(crypto.getRandomValues(new Uint8Array(16)), (b) => b.toString(16).padStart(2, "0")).join("");
 
@@ -33,23 +34,30 @@ export const unfinished = () => read().filter((a) => !a.stopped);
 const finish = ({ key }) => write(read().filter((a) => a.key !== key));
 
 // stop keeps the key: should the buyer press Buy once more, it may be that the
-// order was taken before.
+// order was taken before. Nobody but the buyer sends it again.
 const stop = ({ key }) => write(read().map((a) => (a.key === key ? { ...a, stopped: true } : a)));
 
 // place sends an attempt until it is answered with an order, which it returns,
 // or refused for good: then it throws the Problem. Meanwhile it calls
-// waiting(problem, seconds) once a second. Aborting signal ends it.
+// waiting(problem, seconds) once a second. Aborting signal ends it, and so does
+// a long sleep of the page: its buyer has gone on to something else.
 export async function place(made, waiting, signal) {
   signal.addEventListener("abort", () => stop(made), { once: true });
   for (let failures = 0; ; failures++) {
+    const begun = Date.now();
     try {
       const accepted = await call("POST", "/orders", { body: made.body, headers: { "Idempotency-Key": made.key }, signal });
       finish(made);
       return accepted;
     } catch (problem) {
       if (problem.settled) finish(made);
+      else if (!problem.passing) stop(made);
       if (!problem.passing) throw problem;
-      await sitOut(problem, patience(problem, failures), waiting, signal);
+      const wait = patience(problem, failures);
+      await sitOut(problem, wait, waiting, signal);
+      if (Date.now() - begun < wait + life) continue;
+      stop(made);
+      throw new Problem({ code: "overslept" });
     }
   }
 }

@@ -5,8 +5,9 @@
 // they share the cookie, so they have to be the same person.
 
 import { Problem, request } from "./api.js";
+import { ofAllTabs } from "./storage.js";
 
-const nameKey = "shop.buyer"; // localStorage
+const nameKey = "shop.buyer"; // of all tabs
 
 let current = null; // {accessToken, userId}
 let closed = false; // there is no demo login here
@@ -17,7 +18,7 @@ export const browsing = () => closed;
 // signIn gets a new token and cookie. It returns the buyer's name, or null
 // where there is no demo login.
 export async function signIn() {
-  const name = buyer() || localStorage.getItem(nameKey);
+  const name = buyer() || ofAllTabs.get(nameKey);
   try {
     current = await request("POST", "/dev/login", { body: name ? { userId: name } : {} });
   } catch (problem) {
@@ -25,7 +26,7 @@ export async function signIn() {
     if (closed) return null;
     throw problem;
   }
-  localStorage.setItem(nameKey, current.userId);
+  ofAllTabs.set(nameKey, current.userId);
   return current.userId;
 }
 
@@ -42,7 +43,7 @@ export async function call(method, path, options = {}) {
 
 // becomeSomeoneElse starts again as a new guest; other tabs follow.
 export function becomeSomeoneElse() {
-  localStorage.removeItem(nameKey);
+  ofAllTabs.remove(nameKey);
   location.assign("/");
 }
 

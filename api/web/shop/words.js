@@ -15,6 +15,7 @@ const refusals = {
   "price-unavailable": () => ["No price right now", "The shop is just getting its prices back. Try again in a moment; nothing was ordered."],
   "price-changed": (product) => ["The price has changed", `It is ${money(product.unitPrice, product.currency)} now. Nothing was ordered.`],
   unauthenticated: () => ["You are signed out", "Reload the page to sign in again. Nothing was ordered."],
+  overslept: () => ["Still want it?", "This page slept for a while and does not order by itself any more. Should the order have got through before, it is among your orders."],
   forbidden: () => ["Not for this account", "Your account may not buy here."],
 };
 

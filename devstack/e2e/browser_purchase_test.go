@@ -1,0 +1,133 @@
+package e2e
+
+import (
+	"context"
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/chromedp/cdproto/page"
+	"github.com/chromedp/chromedp"
+)
+
+// prepared opens a tab in which a script runs before each page's own.
+func (s *shop) prepared(script string) *tab {
+	s.t.Helper()
+	b := s.browse("/icon.svg")
+	b.forgive(notFound) // a picture has no icon
+	if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
+		s.t.Fatal(err)
+	}
+	b.visit(s.url + "/")
+	return b
+}
+
+// script runs statements in the page.
+func (b *tab) script(statements string) {
+	b.t.Helper()
+	evaluate[bool](b, fmt.Sprintf("(() => { %s; return true })()", statements))
+}
+
+// becomes waits until an expression is true in the page.
+func (b *tab) becomes(expression string) {
+	b.t.Helper()
+	b.until(expression, func(ctx context.Context) (bool, error) {
+		return chromedp.Run(ctx, chromedp.Evaluate[bool](expression))
+	})
+}
+
+// answered has the page's next order answered by an expression instead of by
+// the service.
+func (b *tab) answered(response string) {
+	b.t.Helper()
+	b.script(fmt.Sprintf(`const ask = fetch;
+		fetch = (path, options) => {
+			if (path !== "/orders" || options.method !== "POST") return ask(path, options)
+			fetch = ask
+			return Promise.resolve(%s)
+		}`, response))
+}
+
+func TestBrowserBuysThoughStorageIsForbidden(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	productID := s.product(5)
+	b := s.prepared(`for (const name of ["localStorage", "sessionStorage"])
+		Object.defineProperty(window, name, { get() { throw new DOMException("Access is denied.", "SecurityError") } })`)
+	b.buy()
+	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
+}
+
+func TestBrowserTriesAgainWhenAProxySaysThatNoServerIsThere(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	productID := s.product(5)
+	b := s.browse("/")
+	b.finds("button", "Buy for €12.50")
+	b.answered(`new Response("<h1>503 Service Unavailable</h1>", { status: 503 })`)
+	b.buy()
+	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
+}
+
+// What is on the button is what its buyer agrees to.
+func TestBrowserBuysAtThePriceOnTheButtonOrNotAtAll(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	productID := s.product(5)
+	b := s.browse("/")
+	b.forgive(conflict)
+	b.finds("button", "Buy for €12.50")
+	release := b.hold("*/products")
+	s.change(productID, map[string]any{"unitPrice": 1399})
+	b.press("button", "Buy for €12.50")
+	b.finds("button", "Ordering…")
+	release()
+	b.finds("button", "Buy for €13.99")
+	b.sees("#product-list [role=alert]", "The price has changed")
+	s.change(productID, map[string]any{"unitPrice": 1499})
+	b.sees("#product-list .price", "€14.99")
+	b.press("button", "Buy for €13.99")
+	b.sees("#product-list [role=alert]", "It is €14.99 now")
+	s.expectLedger(productID, ledger{Available: 5})
+}
+
+func TestBrowserDoesNotOrderByItselfWhatItSaidDidNotWork(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	productID := s.product(5)
+	b := s.browse("/")
+	b.finds("button", "Buy for €12.50")
+	b.answered(`new Response('{"code":"internal","title":"Something went wrong.","status":500}', { status: 500 })`)
+	b.press("button", "Buy for €12.50")
+	b.sees("#product-list [role=alert]", "That did not work")
+	b.visit(s.url + "/")
+	b.sees("#orders", "Buy something and watch it move")
+	b.finds("button", "Buy for €12.50")
+	time.Sleep(time.Second) // what is resumed is resumed by now
+	s.expectLedger(productID, ledger{Available: 5})
+	b.buy()
+	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
+}
+
+// A phone that wakes up after an hour runs on where it was stopped.
+func TestBrowserDoesNotBuyAfterALongSleep(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	productID := s.product(5)
+	b := s.browse("/")
+	b.finds("button", "Buy for €12.50")
+	b.script(`const ask = fetch;
+		window.away = true
+		fetch = (path, options) => away && path === "/orders" ? Promise.reject(new TypeError("no network")) : ask(path, options)`)
+	b.press("button", "Buy for €12.50")
+	b.sees("#product-list [role=alert]", "as one and the same order")
+	b.script(`const clock = Date.now; Date.now = () => clock() + 3_600_000; away = false`)
+	b.sees("#product-list [role=alert]", "Still want it?")
+	time.Sleep(2 * time.Second)
+	s.expectLedger(productID, ledger{Available: 5})
+}
