@@ -31,6 +31,7 @@ function showState(state) {
     toast(explanation);
   }
   if (state === "live" && !behind) catchUp();
+  if (state === "lost") orders.load().catch(() => {}); // what no stream tells; the next try looks again
 }
 
 // catchUp reads what changed longer ago than the stream tells, and then says

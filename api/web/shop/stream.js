@@ -7,6 +7,7 @@
 
 const path = "/orders/events";
 const hiddenLife = 60_000; // milliseconds that a tab nobody looks at keeps its connection
+const opening = 15_000; // milliseconds until a stream that does not open counts as lost
 
 // follow opens the stream, for a buyer who has just signed in. It calls
 //   progress(event)  for each event,
@@ -18,11 +19,14 @@ export function follow({ progress, position, changed, renew }) {
   let signedIn = true;
   let failures = 0;
   let turn = 0; // which call of open is the latest
-  let timer; // of the next try
+  let timer; // of the next try, or of the one under way
   let resting; // timer of a hidden tab
+  let asleep = false; // the timer has run out
+  let hiddenAt;
 
   async function open() {
     close();
+    asleep = false;
     const mine = ++turn;
     if (!failures) changed("connecting");
     try {
@@ -36,7 +40,9 @@ export function follow({ progress, position, changed, renew }) {
   function connect() {
     signedIn = false;
     source = new EventSource(path);
+    timer = setTimeout(lost, opening); // a proxy may keep to itself what it is sent
     source.addEventListener("open", () => {
+      clearTimeout(timer);
       failures = 0;
       changed("live");
     });
@@ -63,22 +69,29 @@ export function follow({ progress, position, changed, renew }) {
 
   function rest() {
     close();
+    asleep = true;
     changed("resting");
   }
 
   function seen() {
     clearTimeout(resting);
-    if (document.hidden) resting = setTimeout(rest, hiddenLife);
+    if (document.hidden) {
+      hiddenAt = Date.now();
+      resting = setTimeout(rest, hiddenLife);
+    } else if (Date.now() - hiddenAt > hiddenLife) open(); // a frozen page's timers stood still, and its connection may be dead
     else reopen();
   }
+
+  // A tab that rests has nothing to do with the network.
+  const changedNetwork = () => asleep || open();
 
   function reopen() {
     if (source?.readyState !== EventSource.OPEN) open();
   }
 
   document.addEventListener("visibilitychange", seen);
-  addEventListener("offline", open); // a service on this very machine is still there
-  addEventListener("online", open);
+  addEventListener("offline", changedNetwork); // a service on this very machine is still there
+  addEventListener("online", changedNetwork);
   addEventListener("pageshow", ({ persisted }) => persisted && open());
   addEventListener("pagehide", close);
   open();
