@@ -48,10 +48,13 @@ export class Orders {
 
   // load reads the newest page, more the one after; find one order.
   async load() {
+    const { filter } = this;
     const { orders, nextCursor } = await this.#page();
     orders.forEach((o) => this.#keep(o));
-    if (!this.#paged) this.cursor = nextCursor || null;
-    this.#paged = true; // looking again must not forget how far was read
+    if (!this.#paged && filter === this.filter) {
+      this.cursor = nextCursor || null;
+      this.#paged = true; // looking again must not forget how far was read
+    }
     this.changed();
   }
 
@@ -64,9 +67,10 @@ export class Orders {
   }
 
   async more() {
+    const { filter } = this;
     const { orders, nextCursor } = await this.#page(this.cursor);
     orders.forEach((o) => this.#keep(o));
-    this.cursor = nextCursor || null;
+    if (filter === this.filter) this.cursor = nextCursor || null;
     this.changed();
   }
 

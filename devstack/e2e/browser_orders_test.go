@@ -1,0 +1,40 @@
+package e2e
+
+import (
+	"testing"
+	"time"
+)
+
+// The arrow keys go through a list of choices faster than answers come.
+func TestBrowserPagesThroughWhatTheLastFilterLetsThrough(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("api")
+	productID := s.product(20)
+	b := s.browse("/")
+	for buyer, n := s.buyer(b.buyer(), user), 0; n < 12; n++ {
+		buyer.buy(productID, 1)
+	}
+	b.visit(s.url + "/")
+	b.finds("button", "Show older orders")
+	time.Sleep(time.Second) // the stream has told of orders that are not listed yet, and they are looked for
+	b.script(`const ask = fetch
+		window.held = []
+		window.answers = 0
+		fetch = async (path, ...rest) => {
+			if (!String(path).startsWith("/orders?")) return ask(path, ...rest)
+			await new Promise((go) => held.push(go))
+			const answer = await ask(path, ...rest)
+			answers++
+			return answer
+		}
+		const filter = document.getElementById("order-filter")
+		for (filter.value of ["CONFIRMED", ""]) filter.dispatchEvent(new Event("change"))`)
+	b.becomes("held.length === 2")
+	for _, done := range []string{"answers === 1", "answers === 2"} {
+		b.script("held.shift()()")
+		b.becomes(done)
+		time.Sleep(200 * time.Millisecond) // and its content is read
+	}
+	b.finds("button", "Show older orders")
+}
