@@ -9,6 +9,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"order-service/devstack/keep"
 )
 
 // secrets are generated once and kept, so that tokens and payment links stay
@@ -29,7 +31,7 @@ func loadSecrets(dir string) (secrets, error) {
 	}
 	var s secrets
 	if err := json.Unmarshal(data, &s); err != nil {
-		return s, fmt.Errorf("%s: %w", file, err)
+		return s, fmt.Errorf("%s: %w; without the file new secrets are made, and old tokens and payment links end", file, err)
 	}
 	return s, nil
 }
@@ -40,7 +42,7 @@ func newSecrets(file string) (secrets, error) {
 	if err != nil {
 		return s, err
 	}
-	return s, os.WriteFile(file, append(data, '\n'), 0o600)
+	return s, keep.File(file, append(data, '\n'), 0o600)
 }
 
 // secret is 32 random bytes in base64.

@@ -11,6 +11,8 @@ import (
 	"net"
 	"os"
 	"strconv"
+
+	"order-service/devstack/keep"
 )
 
 // New ports are taken below the ranges from which Linux, macOS and Windows
@@ -26,7 +28,8 @@ type Book struct {
 }
 
 // Open reads the book kept in file, or begins one; with file "" it is
-// forgotten at the end.
+// forgotten at the end. A file that a power cut or a full disk left without its
+// end is no reason not to start: new ports will do.
 func Open(file string) (*Book, error) {
 	b := &Book{file: file, ports: map[string]int{}, fixed: map[string]int{}}
 	if file == "" {
@@ -39,8 +42,8 @@ func Open(file string) (*Book, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := json.Unmarshal(data, &b.ports); err != nil {
-		return nil, fmt.Errorf("%s: %w", file, err)
+	if json.Unmarshal(data, &b.ports) != nil || b.ports == nil {
+		b.ports = map[string]int{}
 	}
 	return b, nil
 }
@@ -95,7 +98,7 @@ func (b *Book) keep(name string, port int) error {
 	if err != nil {
 		return err
 	}
-	return os.WriteFile(b.file, append(data, '\n'), 0o644)
+	return keep.File(b.file, append(data, '\n'), 0o644)
 }
 
 func free(port int) bool {

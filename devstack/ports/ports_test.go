@@ -3,6 +3,7 @@ package ports
 import (
 	"fmt"
 	"net"
+	"os"
 	"path/filepath"
 	"testing"
 )
@@ -21,6 +22,22 @@ func TestPortsStayTheSameOverRuns(t *testing.T) {
 	}
 	if ports[0] != ports[1] {
 		t.Errorf("port %d, then %d", ports[0], ports[1])
+	}
+}
+
+func TestABookWithoutItsEndIsBegunAnew(t *testing.T) {
+	for _, left := range []string{"", `{"postgres": 20`, "null", "[]"} {
+		file := filepath.Join(t.TempDir(), "ports.json")
+		if err := os.WriteFile(file, []byte(left), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		book, err := Open(file)
+		if err != nil {
+			t.Fatalf("%q: %v", left, err)
+		}
+		if port, err := book.Port("postgres"); port == 0 || err != nil {
+			t.Errorf("%q: port %d, %v", left, port, err)
+		}
 	}
 }
 

@@ -3,6 +3,7 @@ package postgres
 import (
 	"context"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -45,6 +46,9 @@ func prepare(ctx context.Context, cfg Config, make func(context.Context, cluster
 	if _, err := process.EndStale(pidfile, c.data(), syscall.SIGINT, time.Minute); err != nil {
 		return c, err
 	}
+	if err := disown(pidfile); err != nil {
+		return c, err
+	}
 	if c.port, err = cfg.Port(); err != nil {
 		return c, err
 	}
@@ -56,6 +60,26 @@ func prepare(ctx context.Context, cfg Config, make func(context.Context, cluster
 		c.password, _ = password(c.passwordFile()) // a copy has its original's
 	}
 	return c, err
+}
+
+// disown keeps Postgres from taking whoever has the pid of its last server by
+// now, after a power cut or in a new container, for that server: it would only
+// ask whether the process lives. Its parent, which this process is, it never
+// takes for one. The rest of the file stays, by which it finds out whether
+// backends still use the last server's memory. It refuses an empty file.
+func disown(pidfile string) error {
+	data, err := os.ReadFile(pidfile)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	_, rest, whole := strings.Cut(string(data), "\n")
+	if !whole {
+		return os.Remove(pidfile)
+	}
+	return os.WriteFile(pidfile, fmt.Appendf(nil, "%d\n%s", os.Getpid(), rest), 0o600)
 }
 
 func (c cluster) passwordFile() string { return filepath.Join(c.Dir, "password") }

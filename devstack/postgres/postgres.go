@@ -20,6 +20,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 	"github.com/rs/zerolog"
 
+	"order-service/devstack/keep"
 	"order-service/devstack/process"
 )
 
@@ -153,5 +154,5 @@ func password(file string) (string, error) {
 		return "", err
 	}
 	generated := rand.Text()
-	return generated, os.WriteFile(file, []byte(generated+"\n"), 0o600)
+	return generated, keep.File(file, []byte(generated+"\n"), 0o600)
 }
