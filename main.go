@@ -13,6 +13,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strings"
 	"syscall"
 	"time"
 	_ "time/tzdata" // the image has no files with the time zones
@@ -118,14 +119,41 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 		fmt.Fprint(stdout, usage)
 		return f, err
 	}
-	if err == nil && set.NArg() > 0 {
-		err = fmt.Errorf("unexpected argument %q", set.Arg(0))
-		fmt.Fprintln(stderr, err)
+	if err == nil {
+		if err = f.check(set.Args()); err != nil {
+			fmt.Fprintln(stderr, err)
+		}
 	}
 	if err != nil {
 		fmt.Fprintln(stderr, "order-service --help lists the flags.")
 	}
 	return f, err
+}
+
+// check refuses what would be passed over in silence. A --verify beside a --repair
+// would not be run, and the exit status would look as if nothing was violated.
+func (f flags) check(arguments []string) error {
+	var asked []string
+	for _, command := range []struct {
+		name string
+		is   bool
+	}{
+		{"--migrate", f.migrate}, {"--verify", f.verify}, {"--repair", f.repair}, {"--replay-dlq", f.replayDLQ},
+		{"--healthcheck", f.healthcheck}, {"--version", f.version},
+	} {
+		if command.is {
+			asked = append(asked, command.name)
+		}
+	}
+	switch {
+	case len(arguments) > 0:
+		return fmt.Errorf("unexpected argument %q", arguments[0])
+	case len(asked) > 1:
+		return fmt.Errorf("one at a time: %s", strings.Join(asked, ", "))
+	case f.json && !f.verify:
+		return errors.New("--json goes with --verify")
+	}
+	return nil
 }
 
 // serves reports whether the flags ask for the service itself.

@@ -43,6 +43,8 @@ func TestWrongUseIsToldAndStartsNothing(t *testing.T) {
 		"unknown flag":     {args: []string{"--rolle=api"}, says: "--help"},
 		"stray argument":   {args: []string{"api"}, says: `"api"`},
 		"no environment":   {says: "DATABASE_URL"},
+		"two commands":     {args: []string{"--verify", "--repair"}, says: "--verify, --repair"},
+		"json of nothing":  {args: []string{"--repair", "--json"}, says: "--verify"},
 		"unknown role":     {args: []string{"--role=server"}, environ: []string{"DATABASE_URL=postgres://x/y"}, says: "ROLE"},
 		"no way to verify": {environ: []string{"DATABASE_URL=postgres://x/y"}, says: "JWT_SECRET"},
 	} {
