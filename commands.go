@@ -119,7 +119,8 @@ func healthcheck(ctx context.Context, addr string) error {
 	if err != nil {
 		return err
 	}
-	resp, err := http.DefaultClient.Do(req)
+	client := http.Client{Transport: &http.Transport{}} // no proxy: the process is on this machine
+	resp, err := client.Do(req)
 	if err != nil {
 		return err
 	}
