@@ -5,6 +5,10 @@ export GOTOOLCHAIN := auto
 # With and without a C compiler all of the Temporal server would be compiled;
 # only the race detector needs one.
 export CGO_ENABLED := 0
+# What a go.work in a folder above says is about other modules.
+export GOWORK := off
+# Where git will not read this folder, because another user owns it, Go would not build.
+export GOFLAGS := $(strip $(GOFLAGS) $(shell git rev-parse HEAD >/dev/null 2>&1 || echo -buildvcs=false))
 RACE := CGO_ENABLED=1
 STATICCHECK := go run honnef.co/go/tools/cmd/staticcheck@v0.8.2
 VERSION := $(shell git describe --always --dirty --tags 2>/dev/null || echo dev)
@@ -90,7 +94,7 @@ docs: ## write docs/configuration.md and docs/metrics.md anew from config/ and m
 	go generate ./config ./metrics
 
 screenshots: setup-test build ## take the pictures in docs/images anew, of a sale of six minutes
-	cd devstack && SCREENSHOTS=$(CURDIR)/docs/images ../$(STACK) -- go test -count=1 -v -timeout 12m -run '^TestScreenshots$$' ./e2e/
+	cd devstack && SCREENSHOTS="$(CURDIR)/docs/images" ../$(STACK) -- go test -count=1 -v -timeout 12m -run '^TestScreenshots$$' ./e2e/
 
 fuzz: setup-build ## FUZZTIME, a minute, for each parser of untrusted bytes
 	@scripts/fuzz

@@ -1,5 +1,5 @@
 // Package setup tests scripts/setup on machines that are made up: a PATH with
-// the tools that the case has.
+// the tools that the case has. And what the Makefile does for all of Go.
 package setup
 
 import (
