@@ -84,12 +84,14 @@ func sqliteStore(file string) (datastore, error) {
 	return datastore{db, db}, nil
 }
 
+// sqliteFile escapes the name, which becomes the path of a URL.
 func sqliteFile(file string, pragmas map[string]string) *config.SQL {
 	attributes := map[string]string{"mode": "rwc"}
 	for k, v := range pragmas {
 		attributes[k] = v
 	}
-	return &config.SQL{PluginName: sqlite.PluginName, DatabaseName: file, ConnectAttributes: attributes}
+	path := (&url.URL{Path: file}).EscapedPath()
+	return &config.SQL{PluginName: sqlite.PluginName, DatabaseName: path, ConnectAttributes: attributes}
 }
 
 func postgresStore(libpq string, log serverLog) (datastore, error) {
