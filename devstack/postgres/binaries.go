@@ -38,22 +38,19 @@ func find(ctx context.Context, c cluster) (binaries, error) {
 		}
 	}
 	b, err := download(ctx, c)
-	if err != nil {
-		return b, fmt.Errorf("no Postgres%s is installed (looked in PATH, %s; found %v) and none could be downloaded: %w\n"+
-			"install one (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17) or set DATABASE_URL",
-			prefixed(" ", major), strings.Join(folders, ", "), found, err)
+	switch {
+	case err == nil && b.fits(major):
+		return b, nil
+	case err == nil:
+		err = fmt.Errorf("%v was downloaded before", b)
 	}
-	if !b.fits(major) {
-		return b, fmt.Errorf("%s was made by Postgres %s, of which no binaries were found: install that version, set DATABASE_URL, or remove the directory with its data", c.data(), major)
+	if major != "" {
+		return b, fmt.Errorf("%s was made by Postgres %s, which is not among the installed ones %v, and could not be downloaded: %w\n"+
+			"install it, set DATABASE_URL, or forget all data by removing the whole --data directory (make clean)", c.data(), major, found, err)
 	}
-	return b, nil
-}
-
-func prefixed(prefix, s string) string {
-	if s == "" {
-		return ""
-	}
-	return prefix + s
+	return b, fmt.Errorf("no Postgres is installed (looked in PATH, %s) and none could be downloaded: %w\n"+
+		"install one (Debian and Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17) or set DATABASE_URL",
+		strings.Join(folders, ", "), err)
 }
 
 // folders is where packages put Postgres outside PATH.
@@ -110,6 +107,18 @@ func number(version string) (major int) {
 	return major
 }
 
+// downloadable is the version to fetch for a cluster of the major version, the
+// newest where there is none yet.
+func downloadable(major string) embedded.PostgresVersion {
+	versions := []embedded.PostgresVersion{embedded.V18, embedded.V17, embedded.V16, embedded.V15, embedded.V14, embedded.V13}
+	for _, v := range versions {
+		if strings.HasPrefix(string(v), major+".") {
+			return v
+		}
+	}
+	return versions[0]
+}
+
 // download fetches binaries into the cluster's directory; the archive is kept
 // in the user's cache. embedded-postgres has no call that only fetches, so its
 // server is started and ended; under root it refuses to start after the
@@ -122,7 +131,7 @@ func download(ctx context.Context, c cluster) (binaries, error) {
 	scratch := filepath.Join(c.Dir, "scratch")
 	defer os.RemoveAll(scratch)
 	c.Log.Info().Msg("no Postgres is installed: downloading one")
-	pg := embedded.NewDatabase(embedded.DefaultConfig().Port(uint32(c.port)).BinariesPath(dist).RuntimePath(scratch).Logger(nil))
+	pg := embedded.NewDatabase(embedded.DefaultConfig().Version(downloadable(c.major())).Port(uint32(c.port)).BinariesPath(dist).RuntimePath(scratch).Logger(nil))
 	err := pg.Start()
 	if err == nil {
 		err = pg.Stop()
