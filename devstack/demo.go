@@ -82,9 +82,19 @@ func (s *stack) demoEnvironment() error {
 		}
 	}
 	if s.env["PUBLIC_URL"] == "" {
-		s.env["PUBLIC_URL"] = "http://" + s.env["HTTP_ADDR"]
+		s.env["PUBLIC_URL"] = "http://" + browsable(s.env["HTTP_ADDR"])
 	}
 	return addressFree(s.env["HTTP_ADDR"])
+}
+
+// browsable is where a browser on this machine finds what listens on addr, as
+// the service itself makes its PUBLIC_URL.
+func browsable(addr string) string {
+	host, port, err := net.SplitHostPort(addr)
+	if ip := net.ParseIP(host); err == nil && (host == "" || ip != nil && ip.IsUnspecified()) {
+		return net.JoinHostPort("localhost", port)
+	}
+	return addr
 }
 
 // addressFree finds out before the backends are started what the service would
@@ -92,7 +102,7 @@ func (s *stack) demoEnvironment() error {
 func addressFree(addr string) error {
 	l, err := net.Listen("tcp", addr)
 	if err != nil {
-		return fmt.Errorf("the service's address: %w; set HTTP_ADDR to another", err)
+		return fmt.Errorf("the service's address: %w; set HTTP_ADDR to another, such as 127.0.0.1:8081", err)
 	}
 	return l.Close()
 }

@@ -10,6 +10,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
 	"os"
 	"os/signal"
 	"syscall"
@@ -30,7 +31,10 @@ const (
 
 func main() {
 	signals := make(chan os.Signal, 8)
-	signal.Notify(signals, os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
+	signal.Notify(signals, os.Interrupt, syscall.SIGTERM)
+	if !signal.Ignored(syscall.SIGHUP) { // by nohup: it is to outlive its terminal
+		signal.Notify(signals, syscall.SIGHUP)
+	}
 	os.Exit(run(os.Args[1:], os.Environ(), signals, os.Stdout, os.Stderr))
 }
 
@@ -48,18 +52,27 @@ func run(args, environ []string, signals <-chan os.Signal, stdout, stderr io.Wri
 	}
 	stack, err := newStack(opts, environ, log)
 	if err != nil {
-		log.Error().Err(err).Msg("cannot start")
+		log.Error().Err(advised(err)).Msg("cannot start")
 		return exitFailed
 	}
 	defer stack.stop()
 	if err := startInterruptibly(stack, signals); err != nil {
-		log.Error().Err(err).Msg("cannot start")
+		log.Error().Err(advised(err)).Msg("cannot start")
 		return exitFailed
 	}
 	return stack.use(opts, signals, stdout)
 }
 
-// startInterruptibly starts the parts; a signal meanwhile ends the start.
+// advised adds to a permission that is missing what that mostly comes from.
+func advised(err error) error {
+	if errors.Is(err, fs.ErrPermission) {
+		return fmt.Errorf("%w; what a run as another user, such as root, has made is that user's: run as that one, give it away by chown, or remove it", err)
+	}
+	return err
+}
+
+// startInterruptibly starts the parts; a signal meanwhile ends the start, which
+// finishes a download first. A second one ends it as kill -9 does.
 func startInterruptibly(s *stack, signals <-chan os.Signal) error {
 	ctx, cancel := context.WithCancelCause(context.Background())
 	defer cancel(nil)
@@ -70,8 +83,12 @@ func startInterruptibly(s *stack, signals <-chan os.Signal) error {
 		return err
 	case sig := <-signals:
 		cancel(fmt.Errorf("stopped by signal: %s", sig))
-		return errors.Join(<-started, context.Cause(ctx))
 	}
+	go func() {
+		<-signals
+		os.Exit(exitFailed)
+	}()
+	return errors.Join(<-started, context.Cause(ctx))
 }
 
 // use runs the command among the started parts; without one it prints their

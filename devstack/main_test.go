@@ -3,7 +3,9 @@ package main
 import (
 	"bytes"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 	"testing"
@@ -61,6 +63,45 @@ func TestSignalsReachTheCommand(t *testing.T) {
 	code, _, stderr := devstack(t, signals, "--", "sh", "-c", `trap 'exit 42' TERM; touch "$0"; while :; do sleep 0.05; done`, ready)
 	if code != 42 {
 		t.Errorf("exit status %d, want that of the trap, 42\n%s", code, stderr)
+	}
+}
+
+// nohup make run went down with the terminal all the same.
+func TestWhatIsToOutliveItsTerminalDoes(t *testing.T) {
+	dir := t.TempDir()
+	ready, on := filepath.Join(dir, "ready"), filepath.Join(dir, "on")
+	cmd := exec.Command("sh", "-c", `trap '' HUP; exec "$0" "$@"`,
+		os.Args[0], "--", "sh", "-c", `touch "$0"; until [ -e "$1" ]; do sleep 0.05; done; exit 7`, ready, on)
+	cmd.Env = append(slices.Clone(elsewhere), part+"=devstack")
+	if err := cmd.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for deadline := time.Now().Add(30 * time.Second); time.Now().Before(deadline); time.Sleep(10 * time.Millisecond) {
+		if _, err := os.Stat(ready); err == nil {
+			break
+		}
+	}
+	if err := cmd.Process.Signal(syscall.SIGHUP); err != nil {
+		t.Error(err)
+	}
+	time.Sleep(200 * time.Millisecond) // for it to be passed on
+	if err := os.WriteFile(on, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := cmd.Wait(); cmd.ProcessState.ExitCode() != 7 {
+		t.Errorf("it ended with %v", err)
+	}
+}
+
+// A demonstration that other machines may see prints and pays by an address that a browser can open.
+func TestDemoOnEveryAddressIsReachedByAName(t *testing.T) {
+	stack, err := newStack(options{data: t.TempDir(), demo: true}, append(slices.Clone(elsewhere), "HTTP_ADDR=:0"), newLog(os.Stderr))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer stack.stop()
+	if got := stack.env["PUBLIC_URL"]; got != "http://localhost:0" {
+		t.Errorf("PUBLIC_URL=%s", got)
 	}
 }
 

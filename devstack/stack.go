@@ -62,7 +62,10 @@ func newStack(opts options, environ []string, log zerolog.Logger) (*stack, error
 		s.book.Fix(name, *port)
 	}
 	if opts.demo {
-		return s, s.demoEnvironment()
+		if err := s.demoEnvironment(); err != nil {
+			s.stop()
+			return nil, err
+		}
 	}
 	return s, nil
 }
