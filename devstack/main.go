@@ -88,7 +88,8 @@ func startInterruptibly(s *stack, signals <-chan os.Signal) error {
 		<-signals
 		os.Exit(exitFailed)
 	}()
-	return errors.Join(<-started, context.Cause(ctx))
+	<-started // its error is that it was interrupted
+	return context.Cause(ctx)
 }
 
 // use runs the command among the started parts; without one it prints their
