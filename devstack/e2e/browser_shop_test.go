@@ -115,6 +115,16 @@ func TestBrowserIsAskedAgainWhenThePriceHasChanged(t *testing.T) {
 	s := newStorefront(t)
 	s.start("all")
 	productID := s.product(5)
+	b := s.askedAgain(productID)
+	s.expectLedger(productID, ledger{Available: 5})
+	b.press("button", "Buy for €13.99")
+	b.finds("link", "Pay €13.99")
+}
+
+// askedAgain opens the shop for a buyer who pressed Buy for €12.50 when the product
+// had just come to cost €13.99.
+func (s *shop) askedAgain(productID string) *tab {
+	s.t.Helper()
 	b := s.browse("/")
 	b.forgive(conflict)
 	b.finds("button", "Buy for €12.50")
@@ -123,10 +133,9 @@ func TestBrowserIsAskedAgainWhenThePriceHasChanged(t *testing.T) {
 	b.press("button", "Buy for €12.50")
 	b.finds("button", "Ordering…")
 	release()
+	b.finds("button", "Buy for €13.99")
 	b.sees("#product-list [role=alert]", "The price has changed")
-	s.expectLedger(productID, ledger{Available: 5})
-	b.press("button", "Buy for €13.99")
-	b.finds("link", "Pay €13.99")
+	return b
 }
 
 func TestBrowserSeesASaleOpenByItself(t *testing.T) {

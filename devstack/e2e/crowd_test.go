@@ -20,10 +20,13 @@ type crowd struct {
 }
 
 // crowdEvery is how long after a wave the next one comes, and crowdAtOnce how
-// many may be there: a slow machine must not be given ever more to do.
+// many may be there: a slow machine must not be given ever more to do. Where none
+// can leave, one more comes after crowdPatience: who waits for orders in an outage
+// shall see some.
 const (
-	crowdEvery  = 700 * time.Millisecond
-	crowdAtOnce = 5
+	crowdEvery    = 700 * time.Millisecond
+	crowdAtOnce   = 5
+	crowdPatience = 20 * time.Second
 )
 
 // openDoors lets a crowd in. Its shop has no other orders.
@@ -53,8 +56,13 @@ func (c *crowd) open() {
 		defer close(c.closed)
 		room := make(chan struct{}, crowdAtOnce)
 		for !c.over() {
-			room <- struct{}{}
-			c.wave(func() { <-room })
+			gone := func() {}
+			select {
+			case room <- struct{}{}:
+				gone = func() { <-room }
+			case <-time.After(crowdPatience):
+			}
+			c.wave(gone)
 			c.waves++
 		}
 	}()
