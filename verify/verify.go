@@ -13,6 +13,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"order-service/order"
+	"order-service/retry"
 )
 
 // Store reads orders, payments and ledgers.
@@ -46,8 +47,10 @@ type Deps struct {
 	Workflows Workflows
 }
 
-// lookUps is how many workflows are looked up at once.
-const lookUps = 16
+const (
+	lookUps = 16 // workflows that are looked up at once
+	tries   = 3  // to look one up: of ten thousand, in mid-sale, one comes too late
+)
 
 // Options are the allowances for what is in flight. Zero fields get the
 // default that stands beside them.
@@ -122,7 +125,7 @@ func withoutWorkflow(orphans []uuid.UUID) []order.Finding {
 // so an order that is open after its workflow was seen to have ended, or never
 // to have begun, is an orphan; one that ended since the audit is not.
 func isOrphan(ctx context.Context, store Store, workflows Workflows, id uuid.UUID) (bool, error) {
-	running, err := workflows.Running(ctx, id)
+	running, err := isRunning(ctx, workflows, id)
 	if err != nil {
 		return false, fmt.Errorf("look up the workflow of order %s: %w", id, err)
 	}
@@ -134,6 +137,18 @@ func isOrphan(ctx context.Context, store Store, workflows Workflows, id uuid.UUI
 		return false, fmt.Errorf("read order %s again: %w", id, err)
 	}
 	return !o.Status.Final(), nil
+}
+
+func isRunning(ctx context.Context, workflows Workflows, id uuid.UUID) (running bool, err error) {
+	for failures := range tries {
+		if failures > 0 && !retry.Sleep(ctx, retry.Pause(failures)) {
+			break
+		}
+		if running, err = workflows.Running(ctx, id); err == nil {
+			break
+		}
+	}
+	return running, err
 }
 
 func sortFindings(findings []order.Finding) {

@@ -30,6 +30,7 @@ type system struct {
 
 	mu            sync.Mutex
 	running, most int // workflow look-ups
+	late          int // of them, that fail
 }
 
 func (s *system) Audit(context.Context, time.Duration, time.Duration) (order.Audit, error) {
@@ -60,6 +61,12 @@ func (s *system) Running(_ context.Context, id uuid.UUID) (bool, error) {
 	s.track(1)
 	time.Sleep(time.Millisecond)
 	s.track(-1)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.late > 0 {
+		s.late--
+		return false, errors.New("too late")
+	}
 	return !s.absent[id], s.workflowErr
 }
 
@@ -295,6 +302,17 @@ func TestWorkflowLookUpsAreBounded(t *testing.T) {
 	}
 	if _, err := run(t, s); err != nil || s.most > 16 || s.most < 2 {
 		t.Errorf("%d look-ups at once, %v", s.most, err)
+	}
+}
+
+// One that Temporal, busy with the sale, did not answer in time is no reason to
+// have looked at the others in vain.
+func TestWorkflowIsLookedUpAgainBeforeThereIsNoVerdict(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	s.audit.Open, s.late = []uuid.UUID{uuid.New()}, tries-1
+	if r, err := run(t, s); err != nil || !r.OK {
+		t.Errorf("got %+v, %v", r, err)
 	}
 }
 
