@@ -196,7 +196,7 @@ func (s *shop) crowdAt(productID string) (stop func()) {
 					return
 				default:
 					b.ask(productID)
-					time.Sleep(20 * time.Millisecond) // or the last buyer waits behind thousands
+					time.Sleep(5 * time.Millisecond) // or the last buyer waits behind thousands
 				}
 			}
 		})
@@ -226,7 +226,7 @@ type sold struct {
 // worseThan allows for what a master that has gone takes with it: a look at where
 // the slots are now.
 func (s sold) worseThan(usual sold) bool {
-	return s.refused > usual.refused+liveBuyers/10 || s.typical > 5*usual.typical+20*time.Millisecond
+	return s.refused > usual.refused+liveBuyers/10 || s.typical > usual.typical*3/2+10*time.Millisecond
 }
 
 // sellOneByOne lets buyers order one unit each.
