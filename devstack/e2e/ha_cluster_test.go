@@ -226,7 +226,7 @@ type sold struct {
 // worseThan allows for what a master that has gone takes with it: a look at where
 // the slots are now.
 func (s sold) worseThan(usual sold) bool {
-	return s.refused > usual.refused+liveBuyers/10 || s.typical > usual.typical*3/2+10*time.Millisecond
+	return s.refused > usual.refused+liveBuyers/10 || s.typical > 2*usual.typical+30*time.Millisecond
 }
 
 // sellOneByOne lets buyers order one unit each.
