@@ -133,18 +133,7 @@ func parseFlags(args []string, stdout, stderr io.Writer) (flags, error) {
 // check refuses what would be passed over in silence. A --verify beside a --repair
 // would not be run, and the exit status would look as if nothing was violated.
 func (f flags) check(arguments []string) error {
-	var asked []string
-	for _, command := range []struct {
-		name string
-		is   bool
-	}{
-		{"--migrate", f.migrate}, {"--verify", f.verify}, {"--repair", f.repair}, {"--replay-dlq", f.replayDLQ},
-		{"--healthcheck", f.healthcheck}, {"--version", f.version},
-	} {
-		if command.is {
-			asked = append(asked, command.name)
-		}
-	}
+	asked := f.commands()
 	switch {
 	case len(arguments) > 0:
 		return fmt.Errorf("unexpected argument %q", arguments[0])
@@ -156,10 +145,24 @@ func (f flags) check(arguments []string) error {
 	return nil
 }
 
-// serves reports whether the flags ask for the service itself.
-func (f flags) serves() bool {
-	return !f.migrate && !f.verify && !f.repair && !f.replayDLQ && !f.healthcheck
+// commands are the flags that ask for something else than the service itself.
+func (f flags) commands() (asked []string) {
+	for _, command := range []struct {
+		name string
+		is   bool
+	}{
+		{"--migrate", f.migrate}, {"--verify", f.verify}, {"--repair", f.repair}, {"--replay-dlq", f.replayDLQ},
+		{"--healthcheck", f.healthcheck}, {"--version", f.version},
+	} {
+		if command.is {
+			asked = append(asked, command.name)
+		}
+	}
+	return asked
 }
+
+// serves reports whether the flags ask for the service itself.
+func (f flags) serves() bool { return len(f.commands()) == 0 }
 
 // command runs what the flags ask for; without any, the service itself.
 func (f flags) command(ctx context.Context, cfg config.Config, traces tracing.Config, log zerolog.Logger, stdout io.Writer) int {
