@@ -48,6 +48,17 @@ func (b *tab) answered(response string) {
 		}`, response))
 }
 
+// offered is a shop with five units of a product, and a tab that offers it.
+func offered(t *testing.T) (s *shop, productID string, b *tab) {
+	t.Helper()
+	s = newStorefront(t)
+	s.start("all")
+	productID = s.product(5)
+	b = s.browse("/")
+	b.finds("button", "Buy for €12.50")
+	return s, productID, b
+}
+
 func TestBrowserBuysThoughStorageIsForbidden(t *testing.T) {
 	t.Parallel()
 	s := newStorefront(t)
@@ -61,11 +72,7 @@ func TestBrowserBuysThoughStorageIsForbidden(t *testing.T) {
 
 func TestBrowserTriesAgainWhenAProxySaysThatNoServerIsThere(t *testing.T) {
 	t.Parallel()
-	s := newStorefront(t)
-	s.start("all")
-	productID := s.product(5)
-	b := s.browse("/")
-	b.finds("button", "Buy for €12.50")
+	s, productID, b := offered(t)
 	b.answered(`new Response("<h1>503 Service Unavailable</h1>", { status: 503 })`)
 	b.buy()
 	s.expectLedger(productID, ledger{Available: 4, Reserved: 1})
@@ -87,11 +94,7 @@ func TestBrowserBuysAtThePriceOnTheButtonOrNotAtAll(t *testing.T) {
 
 func TestBrowserDoesNotOrderByItselfWhatItSaidDidNotWork(t *testing.T) {
 	t.Parallel()
-	s := newStorefront(t)
-	s.start("all")
-	productID := s.product(5)
-	b := s.browse("/")
-	b.finds("button", "Buy for €12.50")
+	s, productID, b := offered(t)
 	b.answered(`new Response('{"code":"internal","title":"Something went wrong.","status":500}', { status: 500 })`)
 	b.press("button", "Buy for €12.50")
 	b.sees("#product-list [role=alert]", "That did not work")
@@ -107,11 +110,7 @@ func TestBrowserDoesNotOrderByItselfWhatItSaidDidNotWork(t *testing.T) {
 // A phone that wakes up after an hour runs on where it was stopped.
 func TestBrowserDoesNotBuyAfterALongSleep(t *testing.T) {
 	t.Parallel()
-	s := newStorefront(t)
-	s.start("all")
-	productID := s.product(5)
-	b := s.browse("/")
-	b.finds("button", "Buy for €12.50")
+	s, productID, b := offered(t)
 	b.script(`const ask = fetch;
 		window.away = true
 		fetch = (path, options) => away && path === "/orders" ? Promise.reject(new TypeError("no network")) : ask(path, options)`)

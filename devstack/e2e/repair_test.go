@@ -89,7 +89,7 @@ func TestRepairRefundsAnewAPaymentThatARestoreMadeOpenAgain(t *testing.T) {
 		s.awaitWorkflowEnd("refund-" + o.PaymentID)
 	}
 	if n := s.provider.tries(refundKey(o)); n < 3 { // more often where it answered too late
-		t.Errorf("the provider was asked %d times under one key, want 3", n)
+		t.Errorf("the provider was asked %d times under one key, want 3 at least", n)
 	}
 	if said := s.repaired(); strings.Contains(said, o.PaymentID) {
 		t.Errorf("the last repair: %s", said)
@@ -147,7 +147,7 @@ func TestPaymentWhoseRefundPostgresLostBuysNothing(t *testing.T) {
 	s.awaitRefunded(over.PaymentID)
 	for _, o := range []orderView{waiting, over} {
 		if n := s.provider.tries(refundKey(o)); n < 2 { // more often where it answered too late
-			t.Errorf("the provider was asked %d times under the key of %s, want 2", n, o.PaymentID)
+			t.Errorf("the provider was asked %d times under the key of %s, want 2 at least", n, o.PaymentID)
 		}
 	}
 	s.expectMoney(2, 2)
