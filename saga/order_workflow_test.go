@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"slices"
+	"sync"
 	"testing"
 	"time"
 
@@ -29,6 +30,7 @@ type run struct {
 	shop *shop
 	id   uuid.UUID
 	in   Input
+	acts sync.Mutex
 }
 
 func newRun(t *testing.T, s *shop) *run {
@@ -67,6 +69,16 @@ func (r *run) alsoAt(method string, do func()) {
 		return
 	}
 	r.at(method, do)
+}
+
+// alone has do run while nothing else does that alone has run: steps that the
+// saga takes at the same time have their hooks run at the same time.
+func (r *run) alone(do func()) func() {
+	return func() {
+		r.acts.Lock()
+		defer r.acts.Unlock()
+		do()
+	}
 }
 
 func (r *run) pays(paymentID string) func() {

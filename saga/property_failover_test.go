@@ -96,7 +96,7 @@ func TestNoFailoverForgetsMoneyOrSpendsItTwiceUnseen(t *testing.T) {
 		}
 		for range rapid.IntRange(1, 8).Draw(rt, "events") {
 			what := rapid.SampledFrom([]string{"a", "a", "b", "cancel", "copy", "fail", "fail"}).Draw(rt, "what")
-			act := do[what]
+			act := r.alone(do[what])
 			if rapid.Bool().Draw(rt, "later") {
 				act = r.later(time.Duration(rapid.IntRange(1, 20).Draw(rt, "minutes"))*time.Minute, act)
 			}

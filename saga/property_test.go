@@ -82,6 +82,7 @@ func drawEvents(rt *rapid.T, s *shop, r *run) (drawn *events) {
 		default:
 			drawn.cancels = true
 		}
+		do = r.alone(do)
 		if delay := rapid.SampledFrom(delays).Draw(rt, "delay"); delay > 0 {
 			do = r.later(delay, do)
 		}
