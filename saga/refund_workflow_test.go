@@ -85,8 +85,9 @@ func TestPaymentThatPostgresLostIsRefunded(t *testing.T) {
 			r := newRun(t, s)
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.CancelWorkflow))
 			r.at("Finish", func() {
-				r.pays("a")()
+				p := s.pay(r.id, "a")
 				s.locked(func() { delete(s.payments, "a") })()
+				r.SignalWorkflow(paymentReceivedSignal, p)
 			})
 			r.at("Refund", s.locked(func() { lose(s) }))
 			r.ends(order.Cancelled, "")
