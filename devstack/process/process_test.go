@@ -90,3 +90,28 @@ func TestNothingIsStaleWithoutAPidfile(t *testing.T) {
 		t.Errorf("%t, %v", found, err)
 	}
 }
+
+func TestOwnPassesOverWhatVanishes(t *testing.T) {
+	dir := t.TempDir()
+	me := &User{UID: os.Getuid(), GID: os.Getgid()}
+	name := func(i int) string { return filepath.Join(dir, fmt.Sprintf("%04d", i)) }
+	for i := range 2000 {
+		if err := os.WriteFile(name(i), nil, 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	removed := make(chan struct{})
+	go func() {
+		defer close(removed)
+		for i := 1999; i >= 0; i-- {
+			_ = os.Remove(name(i))
+		}
+	}()
+	if err := me.Own(dir); err != nil {
+		t.Error(err)
+	}
+	<-removed
+	if err := me.Own(filepath.Join(dir, "missing")); err == nil {
+		t.Error("a missing directory was given away")
+	}
+}

@@ -23,7 +23,7 @@ func EndStale(pidfile, mark string, quit syscall.Signal, timeout time.Duration) 
 	if err != nil || pid == 0 || !strings.Contains(commandLine(pid), mark) {
 		return false, err
 	}
-	if err := syscall.Kill(pid, quit); err != nil {
+	if err := syscall.Kill(pid, quit); err != nil && !errors.Is(err, syscall.ESRCH) { // it may have just ended
 		return false, fmt.Errorf("end the stale process %d: %w", pid, err)
 	}
 	for deadline := time.Now().Add(timeout); time.Now().Before(deadline); time.Sleep(20 * time.Millisecond) {

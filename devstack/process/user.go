@@ -1,6 +1,7 @@
 package process
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
 	"os"
@@ -44,16 +45,20 @@ func (u *User) Lend(attr *syscall.SysProcAttr) {
 	}
 }
 
-// Own gives dir and all in it to u.
+// Own gives dir and all in it to u. What vanishes meanwhile is nobody's: a server
+// of an earlier run may be ending there.
 func (u *User) Own(dir string) error {
 	if u == nil {
 		return nil
 	}
 	return filepath.WalkDir(dir, func(path string, _ fs.DirEntry, err error) error {
-		if err != nil {
-			return err
+		if err == nil {
+			err = os.Lchown(path, u.UID, u.GID)
 		}
-		return os.Lchown(path, u.UID, u.GID)
+		if path != dir && errors.Is(err, fs.ErrNotExist) {
+			return nil
+		}
+		return err
 	})
 }
 
