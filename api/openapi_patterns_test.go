@@ -2,6 +2,7 @@ package api
 
 import (
 	"regexp"
+	"slices"
 	"strings"
 	"testing"
 
@@ -53,5 +54,25 @@ func TestDescriptionHasTheFormOfIdempotencyKeys(t *testing.T) {
 				t.Errorf("the key %q is described %t, and answered %v", key, allowed, err)
 			}
 		})
+	}
+}
+
+// A process that stops, and an order in the line, say what no other does.
+func TestDescriptionHasEveryStateAndEveryFormOfTag(t *testing.T) {
+	d := described[struct {
+		Components struct {
+			Headers map[string]struct{ Schema struct{ Pattern string } }
+			Schemas map[string]struct{ Enum []health }
+		}
+	}](t).Components
+	states := []health{healthOK, healthDegraded, healthDown, healthLeaving}
+	if got := d.Schemas["Health"].Enum; !slices.Equal(got, states) {
+		t.Errorf("described are %q, /readyz says %q", got, states)
+	}
+	form := regexp.MustCompile(d.Headers["ETag"].Schema.Pattern)
+	for _, tag := range []string{etag(1), "W/" + etag(1)} {
+		if !form.MatchString(tag) {
+			t.Errorf("the tag %s is not as described", tag)
+		}
 	}
 }

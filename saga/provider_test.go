@@ -7,6 +7,10 @@ import (
 	"encoding/json"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"regexp"
+	"slices"
+	"strconv"
 	"strings"
 	"testing"
 
@@ -176,5 +180,25 @@ func TestProviderOverMutualTLS(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		}
 		p.Close()
+	}
+}
+
+// Who writes a provider goes by what is described: a 403 that ends no order, or
+// one that ends all, must not come as a surprise.
+func TestDescriptionSaysWhichAnswersOfTheProviderAreRepeated(t *testing.T) {
+	text, err := os.ReadFile("../api/openapi.yaml")
+	if err != nil {
+		t.Fatal(err)
+	}
+	said := regexp.MustCompile(`Any 2xx is success\. ([0-9, ]+), 5xx`).FindSubmatch(text)
+	if said == nil {
+		t.Fatal("openapi.yaml does not say which are repeated")
+	}
+	repeated := strings.Split(string(said[1]), ", ")
+	for code := 400; code < 500; code++ {
+		passes := !order.Permanent(checkStatus(&http.Response{StatusCode: code}))
+		if described := slices.Contains(repeated, strconv.Itoa(code)); described != passes {
+			t.Errorf("%d is repeated: %t, and described so: %t", code, passes, described)
+		}
 	}
 }
