@@ -9,7 +9,7 @@ import (
 	"order-service/order"
 )
 
-// The headers of a record; the last only where a trace came along.
+// The headers of a record; the last only where the service traces.
 const (
 	headerType        = "event-type"
 	headerVersion     = "event-version"

@@ -94,7 +94,7 @@ func (s *shop) sellQuickly(productID string) {
 
 // place has orders placed, a few at a time, and returns how long each took. All
 // of them must be taken. None may be told that too many wait, nor that Postgres
-// cannot be reached. Only Redis may be late: it has 30 ms, and where the processors
+// cannot be reached. Only Redis may be late: it has 40 ms, and where the processors
 // are what is short it may be Redis that gets none. Then the buyer insists.
 func (s *shop) place(productID string, orders int) []time.Duration {
 	s.t.Helper()

@@ -63,7 +63,7 @@ func TestSaleGoesOnWhileRedisIsEmptied(t *testing.T) {
 }
 
 // expectRefusedAtOnce fails the test unless a buyer hears 503 long before he
-// would give up: the service waits 30 ms for Redis. A busy machine may delay one
+// would give up: the service waits 40 ms for Redis. A busy machine may delay one
 // answer; a service that waits delays every one.
 func (s *shop) expectRefusedAtOnce(productID string) {
 	s.t.Helper()
