@@ -40,7 +40,7 @@ Usage: order-service [flags]
 
   --role=api|worker|all  what this process runs (default: ROLE, or all)
   --migrate              bring the database's schema up to date and exit
-  --verify [--json]      check the invariants of the running system and exit; 1 means a violation
+  --verify [--json]      check the invariants of the running system and exit
   --repair               drive on what --verify finds left behind, say what was done, and exit;
                          safe at any time
   --replay-dlq           put the dead letters of orders.reservations back and exit
@@ -50,6 +50,9 @@ Usage: order-service [flags]
 
 Settings come from the environment. DATABASE_URL is always needed; a wrong or
 missing value stops the start with a line that names the variable.
+
+Exit status: 0; 1 when something failed or --verify found a violation; 2 when
+flags or environment are wrong, and nothing was started.
 `
 
 type flags struct {

@@ -66,7 +66,7 @@ type Config struct {
 	HTTPAddr         string        `env:"HTTP_ADDR" envDefault:":8080"`                         // where the API, or a worker's `/livez` and `/readyz`, are served
 	HTTPIdleTimeout  time.Duration `env:"HTTP_IDLE_TIMEOUT" envDefault:"2m"`                    // how long a connection without a request is kept; longer than your balancer's, or it sends requests into connections that are just being closed
 	PublicURL        string        `env:"PUBLIC_URL"`                                           // how browsers reach the service; made of `HTTP_ADDR` when empty
-	CORSOrigins      []string      `env:"CORS_ORIGINS" role:"api"`                              // origins of other sites' pages that may call the API
+	CORSOrigins      []string      `env:"CORS_ORIGINS" role:"api"`                              // origins of other sites' pages that may call the API; `*` alone is all, without the streams' cookie
 	RequireIfMatch   bool          `env:"ADMIN_REQUIRE_IF_MATCH" envDefault:"false" role:"api"` // replace a product only for a request that says, by `If-Match`, which version it has read
 	AdminAddr        string        `env:"ADMIN_ADDR" envDefault:"127.0.0.1:9090"`               // where operators find pprof, which shows the memory of the process, and metrics; `off` is nowhere
 	MetricsAddr      string        `env:"METRICS_ADDR" envDefault:"off"`                        // where scrapers find metrics and nothing else, such as `:9091`; `off` is nowhere but on `ADMIN_ADDR`

@@ -65,7 +65,9 @@ problem, each naming its variable. A list (…) is separated by commas, a durati
 A secret is never printed, and ` + "`X_FILE`" + ` may name the file with secret ` + "`X`" + ` instead. "Role" is the only one that reads the variable; where it is empty, every role does.
 
 Go's own variables count as well. Unless they are set, ` + "`GOMEMLIMIT` is 90 % of what the container may use, or of half" + `
-the machine's memory, and ` + "`GOGC`" + ` is 400.
+the machine's memory, and ` + "`GOGC`" + ` is 400. What goes by HTTP or gRPC (Temporal, the payment provider, the keys of tokens, tokens
+and credentials for Kafka, the collector) goes by ` + "`HTTPS_PROXY` and `HTTP_PROXY`" + ` where they are set, but to hosts in ` + "`NO_PROXY`" + `.
+` + "`OTEL_…`" + ` is in [tracing.md](tracing.md), ` + "`AWS_REGION`" + ` in [managed.md](managed.md#kafka).
 `
 
 // document writes the reference: a table for each section.

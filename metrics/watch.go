@@ -13,7 +13,7 @@ type Streams struct {
 	Dropped uint64
 }
 
-// PostgresPool is what a pool of connections to Postgres counts.
+// PostgresPool is what the pools of connections to Postgres count.
 type PostgresPool struct {
 	Open, InUse, Max int64
 	Waits            int64
@@ -41,9 +41,9 @@ func (m *Metrics) WatchStreams(read func() Streams) {
 
 // WatchPostgres exports what read returns at each scrape.
 func (m *Metrics) WatchPostgres(read func() PostgresPool) {
-	m.gauge("postgres_connections", "Connections in the pool.", func() float64 { return float64(read().Open) })
+	m.gauge("postgres_connections", "Connections in the pools.", func() float64 { return float64(read().Open) })
 	m.gauge("postgres_connections_in_use", "Connections in use.", func() float64 { return float64(read().InUse) })
-	m.gauge("postgres_connections_max", "Connections that the pool may have.", func() float64 { return float64(read().Max) })
+	m.gauge("postgres_connections_max", "Connections that the pools may have.", func() float64 { return float64(read().Max) })
 	m.count("postgres_waits_total", "Acquisitions that found no free connection.", func() float64 { return float64(read().Waits) })
 	m.count("postgres_waited_seconds_total", "Time for which acquisitions waited for a free connection.", func() float64 { return read().Waited.Seconds() })
 }
