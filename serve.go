@@ -271,6 +271,7 @@ func (s *service) startAPI(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	s.checks = server.Checks()
 	if err := s.listen(server); err != nil {
 		return err
 	}

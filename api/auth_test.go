@@ -174,6 +174,10 @@ func TestWhileNoKeySetWasEverLoadedTokensAreUnavailableAndNothingIsReady(t *test
 	if a := s.call("GET", "/readyz", ""); a.StatusCode != 503 || !strings.Contains(string(a.body), `"token keys":"down"`) {
 		t.Errorf("ready without a key: %d %s", a.StatusCode, a.body)
 	}
+	lines := s.Checks() // as they are exported
+	if last := lines[len(lines)-1]; last.Name != "token keys" || last.Ping(t.Context()) == nil {
+		t.Errorf("who scrapes is told %+v", lines)
+	}
 	up.Store(true)
 	for again := time.Now().Add(20 * time.Second); time.Now().Before(again); time.Sleep(250 * time.Millisecond) {
 		if s.call("GET", "/readyz", "").StatusCode == 200 { // asks for the keys, once in ten seconds

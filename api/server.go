@@ -148,6 +148,9 @@ func (s *Server) configure() (err error) {
 	return nil
 }
 
+// Checks are the lines of /readyz: those that it was given, and its own.
+func (s *Server) Checks() []Check { return s.deps.Checks }
+
 // Listen binds addr, so that an address in use is an error of the start. Port
 // 0 picks a free one; Addr tells which.
 func (s *Server) Listen(addr string) error {
