@@ -9,7 +9,7 @@
 //
 // Two kinds of figures are told apart. Those of a process (requests, intake,
 // pools, streams) are exported by every process: sum them. Those of the whole
-// system (orders, outbox, lag, payments) are read from Postgres and Kafka at
+// system (orders, outbox, lag, payments, the gate) are read from the backends at
 // the scrape, and exported only by the process that leads the upkeep, so each
 // exists once and their cost does not grow with the replicas: who reads them
 // takes the maximum and need not know the leader. docs/metrics.md lists all.

@@ -10,7 +10,7 @@ import (
 	"order-service/order"
 )
 
-// systemTimeout bounds what a scrape waits for Postgres and Kafka. Prometheus
+// systemTimeout bounds what a scrape waits for the backends. Prometheus
 // gives up after 10 s by default.
 const systemTimeout = 3 * time.Second
 

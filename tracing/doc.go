@@ -9,8 +9,8 @@
 // Whether an order is traced is decided once, where it enters (Tracer.Enter), and
 // nobody downstream decides again: an order that is traced carries its context
 // from part to part, in its row, its records and its workflow, and one that is
-// not carries none. So what a part does for an order that is not traced is to
-// see an empty string.
+// not carries none, but for its records and calls, which say so to others (Header).
+// So what a part does for an order that is not traced is to see an empty string.
 //
 // # What is in a span
 //
