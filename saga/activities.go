@@ -147,12 +147,13 @@ func (a *activities) read(ctx context.Context, known order.Order) (order.Order, 
 		if err = a.restore(ctx, known, order.Payment{}); err == nil {
 			o, err = a.Orders.Order(ctx, known.ID)
 		}
+		err = gone(err)
 	}
 	if err == nil {
 		err = a.publishBetween(ctx, known.ID, 1, o.Seq+1)
 	}
 	if err != nil {
-		return order.Order{}, a.failed(ctx, gone(known, err), known.ID)
+		return order.Order{}, a.failed(ctx, err, known.ID)
 	}
 	return o, nil
 }
@@ -259,7 +260,7 @@ func (a *activities) publishBetween(ctx context.Context, id uuid.UUID, after, be
 			err = a.Publisher.PublishProgress(ctx, e)
 		}
 	}
-	return err
+	return gone(err)
 }
 
 // conclude ends a step by its move, and logs what went wrong.
@@ -371,7 +372,7 @@ func (a *activities) CloseRefund(ctx context.Context, p order.Payment) error {
 	}
 	state, err := a.Payments.RecordRefund(ctx, p.ID)
 	if err != nil {
-		return a.failed(ctx, lostAgain(err), p.OrderID)
+		return a.failed(ctx, gone(err), p.OrderID)
 	}
 	if state != order.PaymentRefunded {
 		a.log.Error().Ctx(ctx).Str("paymentId", p.ID).Stringer("orderId", p.OrderID).Str("state", string(state)).
@@ -394,18 +395,9 @@ func (a *activities) moveRefund(ctx context.Context, p order.Payment, to order.P
 		}
 	}
 	if err != nil {
-		return false, a.failed(ctx, lostAgain(err), p.OrderID)
+		return false, a.failed(ctx, gone(err), p.OrderID)
 	}
 	return ok, nil
-}
-
-// lostAgain is err, but for a payment that was there a moment ago, as gone is for
-// an order.
-func lostAgain(err error) error {
-	if order.CodeOf(err) == order.CodeNotFound {
-		return order.Wrap(err, order.CodeUnavailable, "The payment has been lost again.")
-	}
-	return err
 }
 
 // failed logs err, since Temporal retries local activities in silence, and

@@ -54,6 +54,16 @@ func TestOrderThatPostgresLostGoesOn(t *testing.T) {
 			r.at("Order", r.loses(nil))
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 		}, order.Confirmed, "", order.PaymentApplied},
+		"and again when its history is read": {func(r *run) {
+			r.asks(r.Now().Add(window))
+			r.shop.fail("History", 1, noOrder())
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+		}, order.Confirmed, "", order.PaymentApplied},
+		"and its payment again when that has just been put back": {func(r *run) {
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+			r.at("Confirm", r.loses(nil))
+			r.shop.fail("RecordPayment", 1, order.Errorf(order.CodeNotFound, "There is no such payment."))
+		}, order.Confirmed, "", order.PaymentApplied},
 		"no more than the payment that its saga was told of": {func(r *run) {
 			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
 			r.at("Confirm", r.shop.locked(func() { delete(r.shop.payments, "a") }))

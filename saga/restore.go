@@ -21,17 +21,18 @@ func (a *activities) move(ctx context.Context, known order.Order, p order.Paymen
 		return change, cmp.Or(unread, err)
 	}
 	if err := a.restore(ctx, known, p); err != nil {
-		return order.Change{}, gone(known, err)
+		return order.Change{}, gone(err)
 	}
 	change, err = make()
-	return change, gone(known, err)
+	return change, gone(err)
 }
 
-// gone is err, but for an order that was there a moment ago and is not: two servers
-// that both think they are the primary show that, and it passes.
-func gone(known order.Order, err error) error {
-	if order.CodeOf(err) == order.CodeOrderNotFound && restorable(known) {
-		return order.Wrap(err, order.CodeUnavailable, "The order has been lost again.")
+// gone is err, but for an order or a payment that was there a moment ago and is not:
+// two servers that both think they are the primary show that, and it passes.
+func gone(err error) error {
+	switch order.CodeOf(err) {
+	case order.CodeOrderNotFound, order.CodeNotFound:
+		return order.Wrap(err, order.CodeUnavailable, "What was there a moment ago is lost.")
 	}
 	return err
 }
@@ -58,7 +59,7 @@ func (a *activities) behind(ctx context.Context, known order.Order, err error) (
 		return restorable(known), nil
 	case order.CodeConflict:
 		o, err := a.Orders.Order(ctx, known.ID)
-		return forgotten(known, o), gone(known, err)
+		return forgotten(known, o), gone(err)
 	}
 	return false, nil
 }
@@ -120,5 +121,5 @@ func (a *activities) putBack(ctx context.Context, p order.Payment) error {
 	}
 	p.State = order.PaymentReceived
 	_, err = a.Payments.RecordPayment(ctx, p)
-	return err
+	return gone(err)
 }

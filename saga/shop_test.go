@@ -194,6 +194,9 @@ func (s *shop) putBack(id uuid.UUID) {
 }
 
 func (s *shop) History(_ context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error) {
+	if err := s.enter("History"); err != nil {
+		return nil, err
+	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	return slices.Clone(s.history[id][after-1:]), nil // the first change has seq 2
