@@ -540,6 +540,34 @@ func TestSagaThatRefusesWhatWasGivenBackTakesTheOrderToWhereItWas(t *testing.T) 
 	r.ends(order.Failed, order.PaymentTimeout)
 }
 
+// A step had ended the order and could not publish so, its payment was given back,
+// and a failover took all of that. Then the payment is reported again, and the saga,
+// which is the order's first, is in no doubt about it but for what is lost.
+func TestMoneyThatWasGivenBackBuysNoOrderThatWasLost(t *testing.T) {
+	t.Parallel()
+	for name, lose := range map[string]func(*shop, uuid.UUID){"lost": (*shop).lose, "put back": (*shop).putBack} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := newShop(1)
+			r := newRun(t, s)
+			r.at("Published PAYMENT_PENDING", r.later(time.Minute, r.pays("a")))
+			r.at("Confirm", s.locked(func() {
+				lose(s, r.id)
+				s.refunds["a"] = 1
+				if s.orders[r.id] == nil {
+					restored := r.in.Accepted.Order()
+					s.orders[r.id] = &restored
+				}
+				s.record(r.id, "a", order.PaymentReceived)
+			}))
+			r.ends(order.Failed, order.PaymentTimeout)
+			if got := s.paymentState("a"); got == order.PaymentApplied || got == order.PaymentReceived {
+				t.Errorf("the payment is %s", got)
+			}
+		})
+	}
+}
+
 // A refund that has begun may have found the payment applied: nobody else is asked
 // about the money that confirms an order within its first saga.
 func TestFirstPaymentOfAFirstSagaIsNotAskedAbout(t *testing.T) {

@@ -112,11 +112,13 @@ func (a *activities) restorePayment(ctx context.Context, known order.Order, p or
 	return a.putBack(ctx, p)
 }
 
-// putBack records p, that the saga was told of, where the database has lost it. A
-// refund that had claimed it has begun by now: on its way back, it buys nothing.
+// putBack records p, that the saga was told of, where the database has lost it. One
+// of which a refund has begun buys nothing, also where it was reported again: a
+// database that has lost this much may have lost the end of an order that was given
+// up, and its refund.
 func (a *activities) putBack(ctx context.Context, p order.Payment) error {
-	begun, err := a.refunds.RefundBegun(ctx, p.ID)
-	if err != nil || begun {
+	back, err := a.givenBack(ctx, p)
+	if err != nil || back {
 		return err
 	}
 	p.State = order.PaymentReceived
