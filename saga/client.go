@@ -114,9 +114,16 @@ func (c *Client) Ping(ctx context.Context) error {
 // whether it runs or has ended, is success. One that an operator terminated, or
 // that failed, is begun again where its order stands.
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
-	opts := c.orderOptions(e.OrderID)
-	opts.EnableEagerStart = c.working.Load()
-	return c.start(ctx, opts, OrderWorkflow, c.input(e))
+	first := c.orderOptions(e.OrderID)
+	first.EnableEagerStart = c.working.Load()
+	first.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
+	first.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
+	first.WorkflowExecutionErrorWhenAlreadyStarted = true
+	err := c.start(ctx, first, OrderWorkflow, c.input(e))
+	if order.CodeOf(err) == order.CodeConflict { // there was one, and it has ended
+		err = c.start(ctx, c.orderOptions(e.OrderID), OrderWorkflow, c.again(e))
+	}
+	return err
 }
 
 // Cancel asks o's saga to cancel the order, starting it first when the
@@ -192,7 +199,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 func (c *Client) Restart(ctx context.Context, o order.Order) error {
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.again(o))
+	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.again(o.Reservation()))
 }
 
 // RestartRefund is Refund for a payment that no workflow refunds, also where an
@@ -244,9 +251,9 @@ func (c *Client) input(e order.ReservationEvent) Input {
 	return Input{OrderID: e.OrderID, PaymentTimeout: c.cfg.PaymentTimeout, Accepted: &e}
 }
 
-// again is the input of a saga of o that may not be its first.
-func (c *Client) again(o order.Order) Input {
-	in := c.input(o.Reservation())
+// again is the input of a saga that may not be its order's first.
+func (c *Client) again(e order.ReservationEvent) Input {
+	in := c.input(e)
 	in.Again = true
 	return in
 }
@@ -287,7 +294,7 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
 	return c.call(ctx, func(ctx context.Context) error {
 		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(o.ID), name, payload,
-			c.orderOptions(o.ID), OrderWorkflow, c.again(o))
+			c.orderOptions(o.ID), OrderWorkflow, c.again(o.Reservation()))
 		return err
 	})
 }

@@ -314,6 +314,39 @@ func TestServerKnowsThePaymentsThatASagaWasToldOf(t *testing.T) {
 	}
 }
 
+// An operator terminated the first saga, and the database has lost that its order
+// was given up and its payment given back. Kafka delivers its record again, and the
+// provider its report.
+func TestServerAsksAboutMoneyOfWhichASecondSagaIsTold(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.accept()
+	s.start(id)
+	s.terminate(id)
+	p := s.pay(id, "back-"+id.String())
+	s.worker.Start()
+	if err := s.client.Refund(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	var refunded bool
+	s.ended(refundWorkflowID(p.ID), &refunded)
+	s.locked(func() { s.putBack(id) })()
+
+	pending := s.reached(order.PaymentPending)
+	s.start(id)
+	s.wait(pending)
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), s.pay(id, p.ID)); err != nil {
+		t.Fatal(err)
+	}
+	if err := s.client.Cancel(t.Context(), s.order(id)); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Cancelled)
+	if state := s.paymentState(p.ID); !refunded || state == order.PaymentApplied {
+		t.Errorf("given back: %v, and then %s", refunded, state)
+	}
+}
+
 // The twin of the test above, for money: a plain start used to be answered with
 // the refund that had completed, and nothing happened.
 func TestServerRefundsAnewAPaymentWhoseRefundCompleted(t *testing.T) {
