@@ -7,6 +7,7 @@ import (
 	commonpb "go.temporal.io/api/common/v1"
 	enumspb "go.temporal.io/api/enums/v1"
 	historypb "go.temporal.io/api/history/v1"
+	updatepb "go.temporal.io/api/update/v1"
 	"go.temporal.io/sdk/converter"
 
 	"order-service/order"
@@ -31,15 +32,13 @@ func (c *Client) recall(ctx context.Context, id uuid.UUID) (o order.Order, err e
 	return o, c.history(ctx, id, func(e *historypb.HistoryEvent) error { return remember(&o, e) })
 }
 
-// Told returns the payments that an order's latest saga was told of, in their
-// order, some maybe twice; none where there was no saga. What that could not read
-// either, a signal that somebody sent by hand, tells of none.
+// Told returns the payments that an order's latest saga was told of, or has found
+// by itself, in their order, some maybe twice; none where there was no saga. What
+// is no payment of the order, as a signal that somebody sent by hand, tells of none.
 func (c *Client) Told(ctx context.Context, id uuid.UUID) (payments []order.Payment, err error) {
 	err = c.call(ctx, func(ctx context.Context) error {
 		return c.history(ctx, id, func(e *historypb.HistoryEvent) error {
-			var p order.Payment
-			report := reportIn(e)
-			if report != nil && converter.GetDefaultDataConverter().FromPayloads(report, &p) == nil {
+			if p := paymentIn(e); p.OrderID == id && order.ValidPaymentID(p.ID) {
 				payments = append(payments, p)
 			}
 			return nil
@@ -66,13 +65,36 @@ func (c *Client) history(ctx context.Context, id uuid.UUID, each func(*historypb
 	return nil
 }
 
-// reportIn is the report of a payment in e, by either way; nil: it has none.
+// paymentIn is the payment that e tells of: a report by either way, or what Finish
+// found that nobody could report. It is zero where e tells of none.
+func paymentIn(e *historypb.HistoryEvent) (p order.Payment) {
+	payloads := converter.GetDefaultDataConverter()
+	if report := reportIn(e); report != nil {
+		_ = payloads.FromPayloads(report, &p) // the saga could not read it either
+		return p
+	}
+	var step moved
+	result := e.GetMarkerRecordedEventAttributes().GetDetails()["result"] // of a local activity
+	if result != nil && payloads.FromPayloads(result, &step) == nil && step.Paid != nil {
+		return *step.Paid
+	}
+	return p
+}
+
+// reportIn is the report of a payment in e, by either way; nil: it has none. Of an
+// update that Temporal itself brings again, after an operator's reset, it is what
+// was admitted, and what was accepted is empty.
 func reportIn(e *historypb.HistoryEvent) *commonpb.Payloads {
 	if s := e.GetWorkflowExecutionSignaledEventAttributes(); s.GetSignalName() == paymentReceivedSignal {
 		return s.GetInput()
 	}
-	if u := e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest().GetInput(); u.GetName() == paymentReport {
-		return u.GetArgs()
+	for _, update := range []*updatepb.Request{
+		e.GetWorkflowExecutionUpdateAcceptedEventAttributes().GetAcceptedRequest(),
+		e.GetWorkflowExecutionUpdateAdmittedEventAttributes().GetRequest(),
+	} {
+		if update.GetInput().GetName() == paymentReport {
+			return update.GetInput().GetArgs()
+		}
 	}
 	return nil
 }
