@@ -12,8 +12,9 @@
 // with Kafka's disk, an operator terminated the workflow or it failed for good,
 // or Postgres was restored or failed over to a state that is older than the
 // workflow's end. In the last case the workflow is COMPLETED, and only a start
-// that says so begins another, which gets the payments that the last one was told
-// of and that are lost with the rest. A refund can lose its end in the same way. So
+// that says so begins another, which is told of the payment that the last one was
+// told of: it is lost with the rest, and the next failover must find a workflow that
+// knows of it. A refund can lose its end in the same way. So
 // a payment is passed on to its order only where no refund of it has ever begun, and
 // is given back otherwise.
 package repair

@@ -46,8 +46,9 @@ type Saga interface {
 	RefundBegun(ctx context.Context, paymentID string) (bool, error)
 	// Told returns the payments that the order's latest workflow was told of.
 	Told(ctx context.Context, orderID uuid.UUID) ([]order.Payment, error)
-	// Restart begins the order's workflow whatever became of an earlier one.
-	Restart(ctx context.Context, o order.Order) error
+	// Restart begins the order's workflow whatever became of an earlier one, and
+	// tells it of p, unless that has no id, as it begins.
+	Restart(ctx context.Context, o order.Order, p order.Payment) error
 	// PaymentReceived tells the order's workflow of a payment.
 	PaymentReceived(ctx context.Context, o order.Order, p order.Payment) error
 	// RestartRefund has a payment given back, unless it is applied or refunded,
@@ -106,10 +107,11 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 	if o, err = r.store.Order(ctx, o.ID); err != nil || o.Status.Final() {
 		return false, err
 	}
-	if err := r.remember(ctx, o); err != nil {
+	paid, err := r.remember(ctx, o)
+	if err != nil {
 		return false, err
 	}
-	if err := r.saga.Restart(ctx, o); err != nil {
+	if err := r.saga.Restart(ctx, o, paid); err != nil {
 		return false, err
 	}
 	r.meter.OrderRestarted()
@@ -120,26 +122,31 @@ func (r *Repair) order(ctx context.Context, o order.Order) (bool, error) {
 // remember puts back the payments that o's last workflow was told of, where the
 // database has lost them with what became of o: the provider was answered, and
 // reports them no more. One of which a refund has begun is put back as on its way:
-// the refund may have found it applied, and given nothing back.
-func (r *Repair) remember(ctx context.Context, o order.Order) error {
+// the refund may have found it applied, and given nothing back. It returns the first
+// of the others, if any: the next workflow has to know of it, or after one more
+// failover nobody would.
+func (r *Repair) remember(ctx context.Context, o order.Order) (paid order.Payment, err error) {
 	told, err := r.saga.Told(ctx, o.ID)
 	if err != nil {
-		return err
+		return paid, err
 	}
 	for _, p := range told {
 		begun, err := r.saga.RefundBegun(ctx, p.ID)
 		if err != nil {
-			return err
+			return paid, err
 		}
 		p.State = order.PaymentReceived
 		if begun {
 			p.State = order.PaymentRefunding
 		}
 		if err := r.store.RestorePayment(ctx, p); err != nil {
-			return err
+			return paid, err
+		}
+		if paid.ID == "" && !begun {
+			paid = p
 		}
 	}
-	return nil
+	return paid, nil
 }
 
 // payment hands p to its order, or to a refund when the order is final or not

@@ -119,7 +119,10 @@ func (s *shop) RestorePayment(_ context.Context, p order.Payment) error {
 	return nil
 }
 
-func (s *shop) Restart(_ context.Context, o order.Order) error {
+func (s *shop) Restart(_ context.Context, o order.Order, p order.Payment) error {
+	if p.ID != "" {
+		return s.did("started", o.ID.String()+" with "+p.ID)
+	}
 	return s.did("started", o.ID.String())
 }
 
@@ -195,7 +198,7 @@ func TestAnOrderThatIsStartedAnewHasThePaymentsThatItsWorkflowWasToldOf(t *testi
 	}
 	s.begun["refunded"], s.fails["record bad"] = true, true
 	done, _, err := s.once(t)
-	if want := []string{"started " + back.String()}; !errors.Is(err, errDown) || !slices.Equal(done, want) {
+	if want := []string{"started " + back.String() + " with applied"}; !errors.Is(err, errDown) || !slices.Equal(done, want) {
 		t.Errorf("did %q, %v; want %q: who cannot record the payment must not forget it", done, err, want)
 	}
 	slices.SortFunc(s.restored, func(a, b order.Payment) int { return strings.Compare(a.ID, b.ID) })

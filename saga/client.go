@@ -194,12 +194,18 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 }
 
 // Restart begins the saga of an order that none drives, also where an earlier
-// one completed: then the database was put back to a state of before that. One
-// that has begun meanwhile is success, and one too many finds the order final.
-func (c *Client) Restart(ctx context.Context, o order.Order) error {
+// one completed: then the database was put back to a state of before that. It is
+// told of p, unless that has no id, in the same request, and so knows of it
+// whatever the database loses next. One that has begun meanwhile is success, and
+// one too many finds the order final.
+func (c *Client) Restart(ctx context.Context, o order.Order, p order.Payment) error {
+	ctx = tracing.Parent(ctx, o.Traceparent)
 	opts := c.orderOptions(o.ID)
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
-	return c.start(tracing.Parent(ctx, o.Traceparent), opts, OrderWorkflow, c.again(o.Reservation()))
+	if p.ID == "" {
+		return c.start(ctx, opts, OrderWorkflow, c.again(o.Reservation()))
+	}
+	return c.signalWithStart(ctx, opts, o, paymentReceivedSignal, p)
 }
 
 // RestartRefund is Refund for a payment that no workflow refunds, also where an
@@ -292,9 +298,12 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 // signal starts the saga of an order that none drives. As a rule an earlier one has
 // asked for the payment.
 func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
+	return c.signalWithStart(ctx, c.orderOptions(o.ID), o, name, payload)
+}
+
+func (c *Client) signalWithStart(ctx context.Context, opts client.StartWorkflowOptions, o order.Order, name string, payload any) error {
 	return c.call(ctx, func(ctx context.Context) error {
-		_, err := c.temporal.SignalWithStartWorkflow(ctx, orderWorkflowID(o.ID), name, payload,
-			c.orderOptions(o.ID), OrderWorkflow, c.again(o.Reservation()))
+		_, err := c.temporal.SignalWithStartWorkflow(ctx, opts.ID, name, payload, opts, OrderWorkflow, c.again(o.Reservation()))
 		return err
 	})
 }

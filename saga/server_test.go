@@ -266,7 +266,7 @@ func TestServerBeginsAnOrderAnewWhoseWorkflowCompleted(t *testing.T) {
 		t.Errorf("running: %v, %v", running, err)
 	}
 	for range 2 { // a second one finds the first, or the order final
-		if err := s.client.Restart(t.Context(), s.order(id)); err != nil {
+		if err := s.client.Restart(t.Context(), s.order(id), order.Payment{}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -351,6 +351,37 @@ func TestServerKnowsThePaymentThatAResetHasBroughtAgain(t *testing.T) {
 	}
 	s.ends(id, order.Confirmed)
 	s.toldOf(p)
+}
+
+// The database is put back twice, and once more before the saga that was begun anew
+// has confirmed its order. Nobody but the last saga knows of the payment.
+func TestServerTellsEachSagaThatIsBegunAnewOfThePayment(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.awaitingPayment()
+	p := s.pay(id, "again-"+id.String())
+	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	for range 2 {
+		s.locked(func() {
+			s.putBack(id)
+			s.hooks["Confirm"] = s.locked(func() { s.putBack(id) })
+		})()
+		told := s.told(id)
+		if len(told) == 0 {
+			t.Fatal("its latest saga knows of no payment")
+		}
+		if err := s.client.Restart(t.Context(), s.order(id), told[0]); err != nil {
+			t.Fatal(err)
+		}
+		s.ends(id, order.Confirmed)
+		s.toldOf(p)
+	}
+	if state := s.paymentState(p.ID); state != order.PaymentApplied || s.refunds[p.ID] != 0 {
+		t.Errorf("the payment is %s, refunded %d times", state, s.refunds[p.ID])
+	}
 }
 
 // An operator terminated the first saga, and the database has lost that its order
@@ -446,7 +477,7 @@ func TestServerGivesBackALostPaymentWhoseRefundFoundItApplied(t *testing.T) {
 	s.locked(func() { s.putBack(id) })()
 	o := s.order(id)
 	for _, do := range []func() error{
-		func() error { return s.client.Restart(t.Context(), o) },
+		func() error { return s.client.Restart(t.Context(), o, order.Payment{}) },
 		func() error { return s.client.PaymentReceived(t.Context(), o, p) }, // which is lost, too
 		func() error { return s.client.Cancel(t.Context(), o) },
 	} {

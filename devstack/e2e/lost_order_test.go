@@ -108,8 +108,6 @@ func TestOrderWhoseConfirmationPostgresLostIsConfirmedAgain(t *testing.T) {
 	b.await(o.OrderID, order.Confirmed)
 	s.putBack(o.OrderID)
 	s.repair()
-	b.await(o.OrderID, order.PaymentPending)
-	s.repair()
 	b.await(o.OrderID, order.Confirmed)
 	s.paid(o).expect(http.StatusOK)
 	s.expectMoney(1, 0)
