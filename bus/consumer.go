@@ -30,7 +30,7 @@ type Starter interface {
 type ConsumerConfig struct {
 	Poll        int           // records taken at once; default 500
 	Concurrency int           // sagas started at once; default 64
-	Patience    time.Duration // how long a poll is tried before it is put back; default 15 s
+	Patience    time.Duration // how long a poll is tried before what is left of it is put back; default 15 s
 }
 
 // sessionTimeout is how long the group waits for a member that was killed, and
@@ -44,7 +44,8 @@ const rebalanceTimeout = 25 * time.Second
 
 // Consumer is this process's membership of the consumer group: it reads
 // orders.reservations and starts a saga for each. A record's offset is
-// committed only after every record of its poll was started or dead-lettered.
+// committed only after it and all before it in its partition were started or
+// dead-lettered.
 type Consumer struct {
 	bus     *Bus
 	starter Starter
@@ -147,36 +148,74 @@ func (c *Consumer) leave(client *kgo.Client, cancel context.CancelFunc) {
 	client.Close()
 }
 
-// process starts every record of a poll and commits them, or puts all of them
-// back. The group's rebalance waits meanwhile, so nobody else has them.
+// process starts every record of a poll, commits as far as that went, and puts
+// the rest back. Were all put back, a Temporal that is too slow for a whole poll
+// would be given the same beginning of it again and again, and no order behind
+// that would ever be started. The group's rebalance waits meanwhile, so nobody
+// else has them.
 func (c *Consumer) process(client *kgo.Client, fetches kgo.Fetches) {
 	records := fetches.Records()
 	if len(records) == 0 {
 		return
 	}
-	err := c.startAll(records)
-	if err = failpoint.After(failpoint.ConsumerCommitBefore, err); err != nil {
-		c.log.Warn().Err(err).Int("records", len(records)).Msg("reservations put back, they will be read again")
-		client.SetOffsets(firstOffsets(records))
+	started, err := c.startAll(records)
+	done, left := divide(records, started)
+	if err != nil {
+		c.log.Warn().Err(err).Int("records", len(left)).Msg("reservations put back, they will be read again")
+	}
+	c.commit(client, done)
+	client.SetOffsets(firstOffsets(left))
+}
+
+func (c *Consumer) commit(client *kgo.Client, done []*kgo.Record) {
+	if len(done) == 0 {
 		return
 	}
 	ctx, cancel := context.WithTimeout(c.life.finishing, 5*time.Second)
 	defer cancel()
-	if err := client.CommitRecords(ctx, records...); err != nil {
+	if err := client.CommitRecords(ctx, done...); err != nil {
 		c.log.Warn().Err(err).Msg("offsets not committed, reservations may be read again")
 	}
 }
 
-// startAll returns nil when every record was started or dead-lettered.
-func (c *Consumer) startAll(records []*kgo.Record) error {
+// startAll tells which records were started or dead-lettered, with an error
+// unless all were.
+func (c *Consumer) startAll(records []*kgo.Record) (started []bool, err error) {
 	ctx, cancel := context.WithTimeout(c.life.finishing, c.cfg.Patience)
 	defer cancel()
+	started = make([]bool, len(records))
 	var starting errgroup.Group
 	starting.SetLimit(c.cfg.Concurrency)
-	for _, r := range records {
-		starting.Go(func() error { return c.start(ctx, r) })
+	for i, r := range records {
+		starting.Go(func() error {
+			err := c.start(ctx, r)
+			started[i] = err == nil
+			return err
+		})
 	}
-	return starting.Wait()
+	if err = starting.Wait(); err == nil {
+		if err = failpoint.Hit(failpoint.ConsumerCommitBefore); err != nil {
+			clear(started)
+		}
+	}
+	return started, err
+}
+
+// divide returns the records that are behind this group, and those to be read
+// again: of each partition the first that was not started, and all after it.
+func divide(records []*kgo.Record, started []bool) (done, left []*kgo.Record) {
+	stuck := map[int32]bool{}
+	for i, r := range records {
+		if !started[i] {
+			stuck[r.Partition] = true
+		}
+		if stuck[r.Partition] {
+			left = append(left, r)
+		} else {
+			done = append(done, r)
+		}
+	}
+	return done, left
 }
 
 // start tries r until it is done, ctx ends, or Stop wants no more attempts.

@@ -61,7 +61,30 @@ func TestConsumerDoesNotAdvanceWhileSagasCannotBeStarted(t *testing.T) {
 	eventually(t, "every offset is committed", func() bool { return committed(t, b) == int64(len(orders)) })
 }
 
-func TestConsumerCommitsNothingOfAPollThatIsNotDone(t *testing.T) {
+// A Temporal that cannot start a poll's sagas within a consumer's patience, and
+// takes as long to say of those it has started that it has.
+func TestConsumerGetsOnWithATemporalThatIsTooSlowForAPoll(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	orders := publish(t, b, 24)
+	starts := newStarter(func(ctx context.Context, _ order.ReservationEvent) error {
+		if ctx.Err() == nil {
+			time.Sleep(50 * time.Millisecond)
+			return nil
+		}
+		return ctx.Err()
+	})
+	startConsumer(t, b, starts, ConsumerConfig{Concurrency: 1, Patience: 400 * time.Millisecond})
+
+	eventually(t, "every offset is committed", func() bool { return committed(t, b) == int64(len(orders)) })
+	for _, o := range orders {
+		if starts.count(o.ID) == 0 {
+			t.Errorf("order %s was not started", o.ID)
+		}
+	}
+}
+
+func TestConsumerCommitsNoOrderThatWasNotStarted(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
 	orders := publish(t, b, 10)
@@ -77,9 +100,9 @@ func TestConsumerCommitsNothingOfAPollThatIsNotDone(t *testing.T) {
 	eventually(t, "the others are started", func() bool {
 		return !slices.ContainsFunc(orders, func(o order.Order) bool { return starts.count(o.ID) == 0 })
 	})
-	partition := readPartition(t, b, orders[3].ID)
-	if got := committedIn(t, b, partition); got > 0 {
-		t.Errorf("partition %d is committed to %d before its order was started", partition, got)
+	waiting := readRecord(t, b, orders[3].ID)
+	if got := committedIn(t, b, waiting.Partition); got > waiting.Offset {
+		t.Errorf("partition %d is committed to %d before its order at %d was started", waiting.Partition, got, waiting.Offset)
 	}
 	stuck.off()
 	eventually(t, "every offset is committed", func() bool { return committed(t, b) == int64(len(orders)) })
