@@ -58,8 +58,7 @@ func placedAt(id uuid.UUID) time.Time { return time.Unix(id.Time().UnixTime()) }
 // for good, or ctx ends.
 func (b *Bus) produce(ctx context.Context, records ...*kgo.Record) error {
 	err := b.send(ctx, records).wait(ctx)
-	b.repair(ctx, err)
-	b.renew(ctx, err)
+	b.mend(ctx, err)
 	return err
 }
 
@@ -75,8 +74,7 @@ func (b *Bus) produceEach(ctx context.Context, groups [][]*kgo.Record) []error {
 	for i, w := range sent {
 		errs[i] = w.wait(ctx)
 	}
-	b.repair(ctx, errs...)
-	b.renew(ctx, errs...)
+	b.mend(ctx, errs...)
 	return errs
 }
 
@@ -123,6 +121,12 @@ func (w *acks) wait(ctx context.Context) error {
 	case <-ctx.Done():
 		return context.Cause(ctx)
 	}
+}
+
+// mend does what lets a later try succeed where one of errs says that none would.
+func (b *Bus) mend(ctx context.Context, errs ...error) {
+	b.repair(ctx, errs...)
+	b.renew(ctx, errs...)
 }
 
 // repair makes topics usable again that were deleted, or deleted and made
