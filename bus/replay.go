@@ -26,7 +26,10 @@ func (b *Bus) ReplayDeadLetters(ctx context.Context) (replayed int, err error) {
 	if err != nil || len(from) == 0 {
 		return 0, err
 	}
-	client, err := b.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}))
+	client, err := b.client(
+		kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{topic: from}),
+		kgo.KeepControlRecords(), // one may be the last of its partition
+	)
 	if err != nil {
 		return 0, err
 	}
@@ -66,7 +69,7 @@ func (b *Bus) unreplayed(ctx context.Context, topic string) (from map[int32]kgo.
 	ends.Each(func(end kadm.ListedOffset) {
 		start, _ := starts.Lookup(topic, end.Partition)
 		begin := start.Offset
-		if d, ok := done.Lookup(topic, end.Partition); ok {
+		if d, ok := done.Lookup(topic, end.Partition); ok && d.At <= end.Offset { // else it was another log
 			begin = max(begin, d.At)
 		}
 		if begin < end.Offset {
@@ -79,7 +82,8 @@ func (b *Bus) unreplayed(ctx context.Context, topic string) (from map[int32]kgo.
 func (b *Bus) replayGroup() string { return b.cfg.Group + ".dlq-replay" }
 
 // replayPoll writes one poll's letters back, notes how far it got and takes
-// finished partitions out of to.
+// finished partitions out of to. What comes behind a partition's end finishes it
+// as well: where the topic is compacted, the last one before may be gone.
 func (b *Bus) replayPoll(ctx context.Context, client *kgo.Client, to map[int32]int64) (int, error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, replayPatience, fmt.Errorf("no dead letter came for %v", replayPatience))
 	defer cancel()
@@ -94,13 +98,15 @@ func (b *Bus) replayPoll(ctx context.Context, client *kgo.Client, to map[int32]i
 	var done kadm.Offsets
 	fetches.EachRecord(func(r *kgo.Record) {
 		end, wanted := to[r.Partition]
+		if wanted && r.Offset+1 >= end {
+			delete(to, r.Partition)
+		}
 		if !wanted || r.Offset >= end {
 			return
 		}
-		letters = append(letters, b.revived(r))
 		done.AddOffset(r.Topic, r.Partition, r.Offset+1, -1)
-		if r.Offset+1 == end {
-			delete(to, r.Partition)
+		if !r.Attrs.IsControl() {
+			letters = append(letters, b.revived(r))
 		}
 	})
 	if err := b.produce(ctx, letters...); err != nil {

@@ -5,6 +5,7 @@ import (
 	"sync/atomic"
 	"testing"
 
+	"github.com/twmb/franz-go/pkg/kadm"
 	"github.com/twmb/franz-go/pkg/kgo"
 
 	"order-service/order"
@@ -46,5 +47,83 @@ func TestReplayedDeadLettersAreTriedOnceMore(t *testing.T) {
 	back := readRecord(t, b, refused[1].ID)
 	if got := headerOf(t, back, headerType); got != order.ReservationEventType {
 		t.Errorf("a replayed record's event-type is %q", got)
+	}
+}
+
+// What a transaction leaves at the end of a partition is no letter, and all there
+// is to come.
+func TestReplayEndsBehindATransaction(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	dlq := deadLetters(b.cfg.Topics.Reservations)
+	writer, err := b.client(kgo.TransactionalID(dlq))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer writer.Close()
+	if err := writer.BeginTransaction(); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.ProduceSync(t.Context(), &kgo.Record{Topic: dlq, Value: []byte("{poison")}).FirstErr(); err != nil {
+		t.Fatal(err)
+	}
+	if err := writer.EndTransaction(t.Context(), kgo.TryCommit); err != nil {
+		t.Fatal(err)
+	}
+
+	if n, err := b.ReplayDeadLetters(t.Context()); n != 1 || err != nil {
+		t.Errorf("replayed %d, %v", n, err)
+	}
+	if n, err := b.ReplayDeadLetters(t.Context()); n != 0 || err != nil {
+		t.Errorf("a second replay: %d, %v", n, err)
+	}
+}
+
+// In a compacted topic the last letter may be gone that was there at the start.
+func TestReplayEndsWithALetterBehindTheEnd(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	dlq := deadLetters(b.cfg.Topics.Reservations)
+	for _, value := range []string{"gone", "later"} {
+		if err := b.produce(t.Context(), &kgo.Record{Topic: dlq, Key: []byte("key"), Value: []byte(value)}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	letter := readTopic(t, b, dlq, 2)[1]
+	client, err := b.client(kgo.ConsumePartitions(map[string]map[int32]kgo.Offset{
+		dlq: {letter.Partition: kgo.NewOffset().At(letter.Offset)},
+	}))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer client.Close()
+	to := map[int32]int64{letter.Partition: letter.Offset}
+
+	if n, err := b.replayPoll(t.Context(), client, to); n != 0 || err != nil || len(to) > 0 {
+		t.Errorf("replayed %d, %v, with %v to come", n, err, to)
+	}
+}
+
+// A topic that a broker has lost the end of begins to be written at lower offsets
+// than were replayed.
+func TestLettersOfALogThatBeganAnewAreReplayed(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	dlq := deadLetters(b.cfg.Topics.Reservations)
+	var done kadm.Offsets
+	for p := range int32(partitions) {
+		done.AddOffset(dlq, p, 100, -1)
+	}
+	if err := b.admin.CommitAllOffsets(t.Context(), b.replayGroup(), done); err != nil {
+		t.Fatal(err)
+	}
+	if err := b.produce(t.Context(), &kgo.Record{Topic: dlq, Value: []byte("{poison")}); err != nil {
+		t.Fatal(err)
+	}
+	if n, err := b.ReplayDeadLetters(t.Context()); n != 1 || err != nil {
+		t.Errorf("replayed %d, %v", n, err)
+	}
+	if n, err := b.ReplayDeadLetters(t.Context()); n != 0 || err != nil {
+		t.Errorf("a second replay: %d, %v", n, err)
 	}
 }
