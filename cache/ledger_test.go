@@ -25,6 +25,7 @@ type ledger struct {
 
 	snapshotFails error // returned by GateSnapshot
 	snapshots     int   // how often it was asked for
+	held          int   // holds that it has yielded
 }
 
 type row struct {
@@ -156,8 +157,8 @@ func (l *ledger) Products(context.Context) ([]order.Product, error) {
 
 // GateSnapshot implements Ledger with chunks of one user or hold, so that
 // between runs at every place where the world may move on.
-func (l *ledger) GateSnapshot(_ context.Context, id string, yield func(order.GateChunk) error) error {
-	for _, chunk := range l.snapshot(id) {
+func (l *ledger) GateSnapshot(_ context.Context, id string, holds bool, yield func(order.GateChunk) error) error {
+	for _, chunk := range l.snapshot(id, holds) {
 		if l.between != nil {
 			l.between()
 		}
@@ -171,7 +172,7 @@ func (l *ledger) GateSnapshot(_ context.Context, id string, yield func(order.Gat
 	return cmp.Or(l.failing, l.snapshotFails)
 }
 
-func (l *ledger) snapshot(id string) []order.GateChunk {
+func (l *ledger) snapshot(id string, holds bool) []order.GateChunk {
 	l.mu.Lock()
 	defer l.mu.Unlock()
 	l.snapshots++
@@ -184,7 +185,8 @@ func (l *ledger) snapshot(id string) []order.GateChunk {
 		}
 	}
 	for _, o := range l.sorted() {
-		if o.ProductID == id && o.state == order.Pending {
+		if holds && o.ProductID == id && o.state == order.Pending {
+			l.held++
 			hold := order.GateHold{OrderID: o.OrderID, UserID: o.UserID, Quantity: o.Quantity}
 			chunks = append(chunks, order.GateChunk{Holds: []order.GateHold{hold}})
 		}

@@ -22,7 +22,6 @@ type rebuild struct {
 	gate    *Gate
 	id      string // the product's
 	token   string
-	restore bool // the product was absent: its holds have to be restored
 	product order.Product
 }
 
@@ -35,8 +34,10 @@ func (s *Sync) rebuild(ctx context.Context, productID string) error {
 	if err != nil {
 		return fmt.Errorf("rebuild %s: %w", productID, err)
 	}
-	r.restore = begun == int64(1)
-	err = s.ledger.GateSnapshot(ctx, productID, func(c order.GateChunk) error { return r.add(ctx, c) })
+	// A product that is there has its holds. Some orders of the snapshot will have
+	// settled meanwhile, and all the others would be read in vain.
+	absent := begun == int64(1)
+	err = s.ledger.GateSnapshot(ctx, productID, absent, func(c order.GateChunk) error { return r.add(ctx, c) })
 	if err == nil {
 		err = r.publish(ctx)
 	}
@@ -52,10 +53,6 @@ func (r *rebuild) add(ctx context.Context, c order.GateChunk) error {
 	}
 	if err := r.addUsers(ctx, c.Users); err != nil {
 		return err
-	}
-	if !r.restore {
-		// The gate has its holds. Some orders of the snapshot have settled since.
-		return nil
 	}
 	return r.addHolds(ctx, c.Holds)
 }

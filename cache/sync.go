@@ -23,8 +23,9 @@ type Ledger interface {
 	// Products returns every product with its ledger.
 	Products(ctx context.Context) ([]order.Product, error)
 	// GateSnapshot yields, from one snapshot, the product, then its users' units
-	// where there is a limit, then the holds of its PENDING orders.
-	GateSnapshot(ctx context.Context, productID string, yield func(order.GateChunk) error) error
+	// where there is a limit, then, where they are wanted, the holds of its
+	// PENDING orders.
+	GateSnapshot(ctx context.Context, productID string, holds bool, yield func(order.GateChunk) error) error
 	// HoldFates says what became of orders. Orders without a row may be missing
 	// or come without a Stock.ProductID.
 	HoldFates(ctx context.Context, ids []uuid.UUID) ([]order.HoldFate, error)

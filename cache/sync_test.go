@@ -119,6 +119,27 @@ func TestSyncCorrectsABuyerThoughARebuildFailed(t *testing.T) {
 	}
 }
 
+// There may be millions of them, and what they say the gate knows.
+func TestSyncReadsNoHoldsForAProductThatIsThere(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.ledger.put(product(limit(5)))
+	s.round()
+	s.accept(request("ann", 2))
+	bob := s.accept(request("bob", 1))
+	s.settle(bob, s.reserve(bob))
+	s.ledger.put(product(limit(4)))
+	s.round()
+	if s.ledger.held > 0 {
+		t.Errorf("%d holds were read", s.ledger.held)
+	}
+	flush(t, s.gate)
+	s.round()
+	if s.ledger.held == 0 {
+		t.Error("none was read where the gate had lost them")
+	}
+}
+
 func TestSyncCountsEarlierUnitsWhenALimitIsSet(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -403,7 +424,7 @@ type chunks struct {
 	list []order.GateChunk
 }
 
-func (c chunks) GateSnapshot(_ context.Context, _ string, yield func(order.GateChunk) error) error {
+func (c chunks) GateSnapshot(_ context.Context, _ string, _ bool, yield func(order.GateChunk) error) error {
 	for _, chunk := range c.list {
 		if err := yield(chunk); err != nil {
 			return err

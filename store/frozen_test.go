@@ -80,7 +80,7 @@ func queries(s *store.Store, productID string) map[string]func(context.Context) 
 		"overview": func(ctx context.Context) error { _, err := s.Overview(ctx); return err },
 		"payments": func(ctx context.Context) error { _, err := s.UnfinishedPayments(ctx, time.Minute, "", 1); return err },
 		"snapshot": func(ctx context.Context) error {
-			return s.GateSnapshot(ctx, productID, func(order.GateChunk) error { return nil })
+			return s.GateSnapshot(ctx, productID, true, func(order.GateChunk) error { return nil })
 		},
 	}
 }

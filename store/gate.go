@@ -14,17 +14,21 @@ import (
 const gateChunkSize = 1000
 
 // GateSnapshot yields what the gate needs to be rebuilt, as of one instant:
-// first the product, then the units of its users where it has a limit, then the
-// holds of its PENDING orders. It stops at yield's first error and returns it.
-// CodeProductNotFound when there is no such product.
-func (s *Store) GateSnapshot(ctx context.Context, productID string, yield func(order.GateChunk) error) error {
+// first the product, then the units of its users where it has a limit, then,
+// where they are wanted, the holds of its PENDING orders. It stops at yield's
+// first error and returns it. CodeProductNotFound when there is no such product.
+//
+// Each chunk has a statement of its own. There may be millions of holds, and the
+// gate takes as long as it takes: that is no time for a statement to run, nor for
+// a transaction to be silent.
+func (s *Store) GateSnapshot(ctx context.Context, productID string, holds bool, yield func(order.GateChunk) error) error {
 	var refused error // by yield: not the database's error
 	give := func(chunk order.GateChunk) error {
 		refused = yield(chunk)
 		return refused
 	}
 	err := s.transact(ctx, snapshot, func(tx pgx.Tx) error {
-		return gateChunks(within(ctx, snapshotTimeout), tx, productID, give)
+		return gateChunks(ctx, tx, productID, holds, give)
 	})
 	if refused != nil {
 		return refused
@@ -32,7 +36,7 @@ func (s *Store) GateSnapshot(ctx context.Context, productID string, yield func(o
 	return dbError("read gate snapshot", err)
 }
 
-func gateChunks(ctx context.Context, tx pgx.Tx, productID string, yield func(order.GateChunk) error) error {
+func gateChunks(ctx context.Context, tx pgx.Tx, productID string, holds bool, yield func(order.GateChunk) error) error {
 	p, err := gateProduct(ctx, tx, productID)
 	if err != nil {
 		return err
@@ -44,6 +48,9 @@ func gateChunks(ctx context.Context, tx pgx.Tx, productID string, yield func(ord
 		if err := gateUsers(ctx, tx, productID, yield); err != nil {
 			return err
 		}
+	}
+	if !holds {
+		return nil
 	}
 	return gateHolds(ctx, tx, productID, yield)
 }
@@ -57,49 +64,52 @@ func gateProduct(ctx context.Context, tx pgx.Tx, id string) (order.Product, erro
 	return p, err
 }
 
+// gateUsers reads the reservations of a chunk's users. The bound keeps a planner
+// that knows nothing of the table from summing up those of all, for each chunk.
 func gateUsers(ctx context.Context, tx pgx.Tx, productID string, yield func(order.GateChunk) error) error {
-	rows, _ := tx.Query(ctx, `
-		SELECT user_id, sum(quantity)::bigint FROM reservations
-		WHERE product_id = $1 AND state <> 'RELEASED' GROUP BY user_id`, productID)
-	var (
-		user  string
-		units int64
-	)
-	users := make(map[string]int64, gateChunkSize)
-	_, err := pgx.ForEachRow(rows, []any{&user, &units}, func() error {
-		users[user] = units
-		if len(users) < gateChunkSize {
+	for last := ""; ; {
+		rows, _ := tx.Query(ctx, `
+			SELECT user_id, sum(quantity)::bigint FROM reservations
+			WHERE product_id = $1 AND state <> 'RELEASED' AND user_id > $2 AND user_id <= (
+				SELECT max(user_id) FROM (
+					SELECT user_id FROM reservations
+					WHERE product_id = $1 AND state <> 'RELEASED' AND user_id > $2
+					ORDER BY user_id LIMIT $3) next)
+			GROUP BY user_id ORDER BY user_id`, productID, last, gateChunkSize)
+		var units int64
+		users := make(map[string]int64, gateChunkSize)
+		_, err := pgx.ForEachRow(rows, []any{&last, &units}, func() error {
+			users[last] = units
 			return nil
+		})
+		if err != nil || len(users) == 0 {
+			return err
 		}
-		full := users
-		users = make(map[string]int64, gateChunkSize)
-		return yield(order.GateChunk{Users: full})
-	})
-	if err != nil || len(users) == 0 {
-		return err
+		if err := yield(order.GateChunk{Users: users}); err != nil {
+			return err
+		}
 	}
-	return yield(order.GateChunk{Users: users})
 }
 
 func gateHolds(ctx context.Context, tx pgx.Tx, productID string, yield func(order.GateChunk) error) error {
-	rows, _ := tx.Query(ctx, `
-		SELECT order_id, user_id, quantity FROM orders
-		WHERE product_id = $1 AND status = 'PENDING' ORDER BY order_id`, productID)
 	var hold order.GateHold
-	holds := make([]order.GateHold, 0, gateChunkSize)
-	_, err := pgx.ForEachRow(rows, []any{&hold.OrderID, &hold.UserID, &hold.Quantity}, func() error {
-		holds = append(holds, hold)
-		if len(holds) < gateChunkSize {
+	for {
+		rows, _ := tx.Query(ctx, `
+			SELECT order_id, user_id, quantity FROM orders
+			WHERE product_id = $1 AND status = 'PENDING' AND order_id > $2
+			ORDER BY order_id LIMIT $3`, productID, hold.OrderID, gateChunkSize)
+		holds := make([]order.GateHold, 0, gateChunkSize)
+		_, err := pgx.ForEachRow(rows, []any{&hold.OrderID, &hold.UserID, &hold.Quantity}, func() error {
+			holds = append(holds, hold)
 			return nil
+		})
+		if err != nil || len(holds) == 0 {
+			return err
 		}
-		full := holds
-		holds = make([]order.GateHold, 0, gateChunkSize)
-		return yield(order.GateChunk{Holds: full})
-	})
-	if err != nil || len(holds) == 0 {
-		return err
+		if err := yield(order.GateChunk{Holds: holds}); err != nil || len(holds) < gateChunkSize {
+			return err
+		}
 	}
-	return yield(order.GateChunk{Holds: holds})
 }
 
 // HoldFates tells what became of the orders behind old holds, with the ledger

@@ -3,10 +3,12 @@ package store_test
 import (
 	"errors"
 	"testing"
+	"time"
 
 	"github.com/google/uuid"
 
 	"order-service/order"
+	"order-service/store/storetest"
 )
 
 func TestTheGateSnapshotHasTheProductItsUsersAndItsPendingOrders(t *testing.T) {
@@ -21,16 +23,20 @@ func TestTheGateSnapshotHasTheProductItsUsersAndItsPendingOrders(t *testing.T) {
 		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, created_at, updated_at)
 		SELECT gen_random_uuid(), 'user-' || n, $1, 1, 1, 1, 'EUR', now(), now() FROM generate_series(1, 2500) n`, p.ID)
 
+	s.exec(t, `
+		INSERT INTO reservations (order_id, product_id, user_id, quantity, state)
+		SELECT order_id, product_id, user_id, quantity, 'RESERVED' FROM orders WHERE product_id = $1 AND user_id LIKE 'user-%'`, p.ID)
+
 	var product *order.Product
 	users, holds := map[string]int64{}, map[uuid.UUID]int{}
-	must(t, s.GateSnapshot(t.Context(), p.ID, func(c order.GateChunk) error {
+	must(t, s.GateSnapshot(t.Context(), p.ID, true, func(c order.GateChunk) error {
 		if c.Product != nil {
 			product = c.Product
 		} else if product == nil {
 			t.Error("the product did not come first")
 		}
-		if len(c.Holds) > 1000 {
-			t.Errorf("a chunk of %d holds", len(c.Holds))
+		if len(c.Holds) > 1000 || len(c.Users) > 1000 {
+			t.Errorf("a chunk of %d users and %d holds", len(c.Users), len(c.Holds))
 		}
 		for user, units := range c.Users {
 			users[user] = units
@@ -40,16 +46,44 @@ func TestTheGateSnapshotHasTheProductItsUsersAndItsPendingOrders(t *testing.T) {
 		}
 		return nil
 	}))
-	if product.Ledger != s.ledger(t, p.ID) || len(users) != 1 || users["alice"] != 3 || len(holds) != 2500 {
-		t.Errorf("product %+v, users %v, %d holds", product, users, len(holds))
+	if product.Ledger != s.ledger(t, p.ID) || len(users) != 2501 || users["alice"] != 3 || users["user-2500"] != 1 || len(holds) != 2500 {
+		t.Errorf("product %+v, %d users, alice with %d, %d holds", product, len(users), users["alice"], len(holds))
 	}
+	must(t, s.GateSnapshot(t.Context(), p.ID, false, func(c order.GateChunk) error {
+		if len(c.Holds) > 0 {
+			t.Errorf("%d holds that nobody wanted", len(c.Holds))
+		}
+		return nil
+	}))
 
 	stop := errors.New("stop")
-	if err := s.GateSnapshot(t.Context(), p.ID, func(order.GateChunk) error { return stop }); err != stop {
+	if err := s.GateSnapshot(t.Context(), p.ID, true, func(order.GateChunk) error { return stop }); err != stop {
 		t.Errorf("got %v, want yield's error", err)
 	}
-	err := s.GateSnapshot(t.Context(), "no-such-product", func(order.GateChunk) error { return nil })
+	err := s.GateSnapshot(t.Context(), "no-such-product", true, func(order.GateChunk) error { return nil })
 	wantCode(t, err, order.CodeProductNotFound)
+}
+
+// Postgres ends a transaction in which it hears nothing for long, and a gate with
+// many holds to take is busy for longer.
+func TestTheGateMayTakeItsTimeOverASnapshot(t *testing.T) {
+	shop := newShop(t)
+	p := shop.put(t, 5000, 5)
+	shop.exec(t, `
+		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, created_at, updated_at)
+		SELECT gen_random_uuid(), 'u', $1, 1, 1, 1, 'EUR', now(), now() FROM generate_series(1, 1001) n`, p.ID)
+	s := storetest.Open(t, shop.url+"&idle_in_transaction_session_timeout=4500")
+	holds := 0
+	must(t, s.GateSnapshot(t.Context(), p.ID, true, func(c order.GateChunk) error {
+		holds += len(c.Holds)
+		if len(c.Holds) > 0 {
+			time.Sleep(3 * time.Second)
+		}
+		return nil
+	}))
+	if holds != 1001 {
+		t.Errorf("%d holds", holds)
+	}
 }
 
 func TestHoldFatesTellPendingOrdersFromThoseThatMovedOn(t *testing.T) {

@@ -14,7 +14,6 @@ import (
 // even that it is broken.
 const (
 	statementTimeout = 5 * time.Second
-	snapshotTimeout  = time.Minute     // reads many rows, as fast as the gate takes them
 	auditTimeout     = 5 * time.Minute // reads whole tables, while nobody waits
 	migrateTimeout   = time.Hour       // may rewrite or index a large table
 )
