@@ -78,9 +78,9 @@ func (c *Consumer) Run(ctx context.Context) error {
 	})
 }
 
-// Stop takes no more records, finishes and commits those in hand, leaves the
-// group and returns when Run has ended. When ctx ends first, they are given up
-// and another member gets them; then ctx's cause is returned.
+// Stop begins with no more records, finishes and commits those that are being
+// started, leaves the group and returns when Run has ended. When ctx ends first,
+// they are given up and another member gets them; then ctx's cause is returned.
 func (c *Consumer) Stop(ctx context.Context) error { return c.life.stop(ctx) }
 
 // Ping returns nil while this process is a member of the group. One that has no
@@ -218,8 +218,16 @@ func divide(records []*kgo.Record, started []bool) (done, left []*kgo.Record) {
 	return done, left
 }
 
-// start tries r until it is done, ctx ends, or Stop wants no more attempts.
+// errStopping is of records that a consumer which ends leaves to the next.
+var errStopping = errors.New("the consumer is being stopped")
+
+// start tries r until it is done, ctx ends, or Stop wants no more attempts. After
+// Stop it does not even begin: with a Temporal that is silent, a poll that is to be
+// tried to its end would take all the time that the process has for its own.
 func (c *Consumer) start(ctx context.Context, r *kgo.Record) error {
+	if c.life.taking.Err() != nil {
+		return errStopping
+	}
 	ctx, span := c.bus.processReservation(ctx, r)
 	defer span.End()
 	waiting, cancel := context.WithCancel(ctx)

@@ -165,6 +165,34 @@ func TestConsumerStopFinishesWhatIsInFlight(t *testing.T) {
 	}
 }
 
+func TestConsumerThatIsStoppedBeginsWithNoFurtherSaga(t *testing.T) {
+	t.Parallel()
+	b := newBus(t)
+	orders := publish(t, b, 20)
+	entered, release := make(chan struct{}, len(orders)), make(chan struct{})
+	consumer := NewConsumer(b, newStarter(func(context.Context, order.ReservationEvent) error {
+		entered <- struct{}{}
+		<-release
+		return nil
+	}), ConsumerConfig{Concurrency: 1})
+	running(t, consumer.Run, consumer.Stop)
+	receive(t, "the start", entered)
+	stopped := make(chan error, 1)
+	go func() { stopped <- consumer.Stop(context.Background()) }()
+	<-consumer.life.taking.Done()
+	close(release)
+
+	if err := receive(t, "the stop", stopped); err != nil {
+		t.Fatal(err)
+	}
+	if more := len(entered); more > 0 {
+		t.Errorf("%d more sagas were started", more)
+	}
+	if got := committed(t, b); got < 1 {
+		t.Errorf("%d offsets are committed, want that of the saga that was being started", got)
+	}
+}
+
 func TestConsumerRedeliversAfterARestart(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
