@@ -10,7 +10,9 @@ import (
 )
 
 // dialer dials as go-redis would, with lines that know who is late and notice a
-// host that has vanished.
+// host that has vanished. What one that is given up has not delivered is given up
+// with it: left to the kernel, which sends it again and again, a hold could arrive
+// behind its drop.
 func dialer(timeout time.Duration, secure *tls.Config) func(ctx context.Context, network, address string) (net.Conn, error) {
 	d := net.Dialer{Timeout: timeout, KeepAliveConfig: net.KeepAliveConfig{Enable: true, Idle: 5 * time.Second, Interval: 3 * time.Second, Count: 3}}
 	return func(ctx context.Context, network, address string) (net.Conn, error) {
@@ -19,6 +21,7 @@ func dialer(timeout time.Duration, secure *tls.Config) func(ctx context.Context,
 			return nil, err
 		}
 		if tcp, ok := conn.(*net.TCPConn); ok {
+			_ = tcp.SetLinger(0)
 			conn = fair{tcp}
 		}
 		if secure == nil {

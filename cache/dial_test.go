@@ -2,6 +2,7 @@ package cache
 
 import (
 	"errors"
+	"io"
 	"net"
 	"os"
 	"testing"
@@ -50,5 +51,22 @@ func TestASilentPeerIsStillGivenUp(t *testing.T) {
 		if n, err := ours.Read(make([]byte, 1)); n != 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 			t.Errorf("%d bytes, %v", n, err)
 		}
+	}
+}
+
+func TestWhatWasNotDeliveredWhenALineIsGivenUpNeverIs(t *testing.T) {
+	ours, theirs := pair(t)
+	if err := ours.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+		t.Fatal(err)
+	}
+	written, err := ours.Write(make([]byte, 64<<20)) // more than kernels keep
+	if !errors.Is(err, os.ErrDeadlineExceeded) {
+		t.Fatalf("%d bytes, %v", written, err)
+	}
+	if err := ours.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if read, err := io.Copy(io.Discard, theirs); read == int64(written) {
+		t.Errorf("all %d bytes arrived, %v", read, err)
 	}
 }
