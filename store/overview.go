@@ -22,8 +22,9 @@ const (
 
 // Overview reads what an operator watches. It costs one round trip and reads by
 // indexes only: the newest orders of the last hour by their ids, which begin with
-// their time, and the open orders, the outbox and the unsettled payments, which
-// are few. A sale's million finished orders are not looked at.
+// their time, and the orders that wait for their payment, the outbox and the
+// unsettled payments, which are few. Neither a sale's million finished orders are
+// looked at nor a million that wait for a worker: these are when it is needed most.
 func (s *Store) Overview(ctx context.Context) (order.Overview, error) {
 	v := overview{Overview: order.Overview{
 		At: time.Now().UTC(), ByStatus: map[order.Status]int64{}, Payments: map[order.PaymentState]int64{},
@@ -74,14 +75,23 @@ func firstID(t time.Time) (id uuid.UUID) {
 	return id
 }
 
-// openOrders finds the oldest by its time and not by its id, for which the
-// primary key would be walked from the first order ever placed.
+// openOrders goes through the index of open orders product by product, for which
+// both are neighbours: the orders that wait for their payment, and the oldest of
+// the PENDING ones. By id it would walk the primary key from the first order ever
+// placed.
 const openOrders = `
-	SELECT currency, count(*) FILTER (WHERE status = 'PAYMENT_PENDING'),
-		least(coalesce(sum(amount) FILTER (WHERE status = 'PAYMENT_PENDING'), 0), 9223372036854775807)::bigint,
-		min(created_at) FILTER (WHERE status = 'PENDING'), min(expires_at) FILTER (WHERE status = 'PAYMENT_PENDING')
-	FROM orders WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
-	GROUP BY currency ORDER BY currency`
+	SELECT currency, sum(n)::bigint, least(sum(amount), 9223372036854775807)::bigint, NULL::timestamptz, min(expires_at)
+	FROM products p CROSS JOIN LATERAL (
+		SELECT currency, count(*) AS n, sum(amount) AS amount, min(expires_at) AS expires_at
+		FROM orders o WHERE o.product_id = p.product_id AND o.status = 'PAYMENT_PENDING'
+		GROUP BY currency) awaited
+	GROUP BY currency
+	UNION ALL
+	SELECT '', 0, 0, min(created_at), NULL
+	FROM products p CROSS JOIN LATERAL (
+		SELECT created_at FROM orders o WHERE o.product_id = p.product_id AND o.status = 'PENDING'
+		ORDER BY order_id LIMIT 1) oldest
+	ORDER BY 1`
 
 func (v *overview) readOpen(batch *pgx.Batch) {
 	batch.Queue(openOrders).Query(func(rows pgx.Rows) error {
