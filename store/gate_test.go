@@ -72,7 +72,7 @@ func TestTheGateMayTakeItsTimeOverASnapshot(t *testing.T) {
 	shop.exec(t, `
 		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, created_at, updated_at)
 		SELECT gen_random_uuid(), 'u', $1, 1, 1, 1, 'EUR', now(), now() FROM generate_series(1, 1001) n`, p.ID)
-	s := storetest.Open(t, shop.url+"&idle_in_transaction_session_timeout=4500")
+	s := storetest.Open(t, shop.url+"&idle_in_transaction_session_timeout=5500")
 	holds := 0
 	must(t, s.GateSnapshot(t.Context(), p.ID, true, func(c order.GateChunk) error {
 		holds += len(c.Holds)
