@@ -14,11 +14,7 @@ import (
 func TestReplayedDeadLettersAreTriedOnceMore(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	dlq := deadLetters(b.cfg.Topics.Reservations)
-	eventually(t, "the topic is known and empty", func() bool {
-		n, err := b.ReplayDeadLetters(t.Context())
-		return n == 0 && err == nil
-	})
+	dlq := emptyDeadLetters(t, b)
 	var mended atomic.Bool
 	starts := newStarter(func(context.Context, order.ReservationEvent) error {
 		if mended.Load() {
@@ -55,7 +51,7 @@ func TestReplayedDeadLettersAreTriedOnceMore(t *testing.T) {
 func TestReplayEndsBehindATransaction(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	dlq := deadLetters(b.cfg.Topics.Reservations)
+	dlq := emptyDeadLetters(t, b)
 	writer, err := b.client(kgo.TransactionalID(dlq))
 	if err != nil {
 		t.Fatal(err)
@@ -83,7 +79,7 @@ func TestReplayEndsBehindATransaction(t *testing.T) {
 func TestReplayEndsWithALetterBehindTheEnd(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	dlq := deadLetters(b.cfg.Topics.Reservations)
+	dlq := emptyDeadLetters(t, b)
 	for _, value := range []string{"gone", "later"} {
 		if err := b.produce(t.Context(), &kgo.Record{Topic: dlq, Key: []byte("key"), Value: []byte(value)}); err != nil {
 			t.Fatal(err)
@@ -109,7 +105,7 @@ func TestReplayEndsWithALetterBehindTheEnd(t *testing.T) {
 func TestLettersOfALogThatBeganAnewAreReplayed(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
-	dlq := deadLetters(b.cfg.Topics.Reservations)
+	dlq := emptyDeadLetters(t, b)
 	var done kadm.Offsets
 	for p := range int32(partitions) {
 		done.AddOffset(dlq, p, 100, -1)
@@ -126,4 +122,14 @@ func TestLettersOfALogThatBeganAnewAreReplayed(t *testing.T) {
 	if n, err := b.ReplayDeadLetters(t.Context()); n != 0 || err != nil {
 		t.Errorf("a second replay: %d, %v", n, err)
 	}
+}
+
+// emptyDeadLetters names b's topic of dead letters, once it is known to be there.
+func emptyDeadLetters(t *testing.T, b *Bus) string {
+	t.Helper()
+	eventually(t, "the topic is known and empty", func() bool {
+		n, err := b.ReplayDeadLetters(t.Context())
+		return n == 0 && err == nil
+	})
+	return deadLetters(b.cfg.Topics.Reservations)
 }

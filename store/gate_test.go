@@ -25,7 +25,7 @@ func TestTheGateSnapshotHasTheProductItsUsersAndItsPendingOrders(t *testing.T) {
 
 	s.exec(t, `
 		INSERT INTO reservations (order_id, product_id, user_id, quantity, state)
-		SELECT order_id, product_id, user_id, quantity, 'RESERVED' FROM orders WHERE product_id = $1 AND user_id LIKE 'user-%'`, p.ID)
+		SELECT order_id, product_id, user_id, quantity, 'RESERVED' FROM orders WHERE product_id = $1 AND status = 'PENDING'`, p.ID)
 
 	var product *order.Product
 	users, holds := map[string]int64{}, map[uuid.UUID]int{}

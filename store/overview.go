@@ -75,22 +75,25 @@ func firstID(t time.Time) (id uuid.UUID) {
 	return id
 }
 
-// openOrders goes through the index of open orders product by product, for which
-// both are neighbours: the orders that wait for their payment, and the oldest of
-// the PENDING ones. By id it would walk the primary key from the first order ever
-// placed.
+// openOrders goes through the index of open orders product by product, where those
+// that wait for their payment are neighbours, and then the PENDING ones begin, with
+// the oldest. Whoever asks for that by its id alone may have the primary key walked
+// from the first order ever placed.
 const openOrders = `
-	SELECT currency, sum(n)::bigint, least(sum(amount), 9223372036854775807)::bigint, NULL::timestamptz, min(expires_at)
+	SELECT awaited.currency, sum(n)::bigint, least(sum(amount), 9223372036854775807)::bigint, NULL::timestamptz, min(expires_at)
 	FROM products p CROSS JOIN LATERAL (
-		SELECT currency, count(*) AS n, sum(amount) AS amount, min(expires_at) AS expires_at
+		SELECT o.currency, count(*) AS n, sum(o.amount) AS amount, min(o.expires_at) AS expires_at
 		FROM orders o WHERE o.product_id = p.product_id AND o.status = 'PAYMENT_PENDING'
-		GROUP BY currency) awaited
-	GROUP BY currency
+		GROUP BY o.currency) awaited
+	GROUP BY awaited.currency
 	UNION ALL
-	SELECT '', 0, 0, min(created_at), NULL
+	SELECT '', 0, 0, min(oldest.created_at), NULL
 	FROM products p CROSS JOIN LATERAL (
-		SELECT created_at FROM orders o WHERE o.product_id = p.product_id AND o.status = 'PENDING'
-		ORDER BY order_id LIMIT 1) oldest
+		SELECT o.product_id, o.created_at FROM orders o
+		WHERE o.status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
+			AND (o.product_id, o.status, o.order_id) >= (p.product_id, 'PENDING', '00000000-0000-0000-0000-000000000000')
+		ORDER BY o.product_id, o.status, o.order_id LIMIT 1) oldest
+	WHERE oldest.product_id = p.product_id
 	ORDER BY 1`
 
 func (v *overview) readOpen(batch *pgx.Batch) {
