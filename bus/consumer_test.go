@@ -136,6 +136,21 @@ func TestConsumerDeadLettersWhatCanNeverBeStarted(t *testing.T) {
 	eventually(t, "every offset is committed", func() bool { return committed(t, b) == 3 })
 }
 
+// stopDuring runs a consumer and stops it during the first start, which goes on
+// when release is closed.
+func stopDuring(t *testing.T, consumer *Consumer, entered, release chan struct{}) {
+	t.Helper()
+	running(t, consumer.Run, consumer.Stop)
+	receive(t, "the start", entered)
+	stopped := make(chan error, 1)
+	go func() { stopped <- consumer.Stop(context.Background()) }()
+	<-consumer.life.taking.Done()
+	close(release)
+	if err := receive(t, "the stop", stopped); err != nil {
+		t.Fatal(err)
+	}
+}
+
 func TestConsumerStopFinishesWhatIsInFlight(t *testing.T) {
 	t.Parallel()
 	b := newBus(t)
@@ -150,16 +165,7 @@ func TestConsumerStopFinishesWhatIsInFlight(t *testing.T) {
 			return ctx.Err()
 		}
 	}), ConsumerConfig{})
-	running(t, consumer.Run, consumer.Stop)
-	receive(t, "the start", entered)
-	stopped := make(chan error, 1)
-	go func() { stopped <- consumer.Stop(context.Background()) }()
-	<-consumer.life.taking.Done()
-	close(release)
-
-	if err := receive(t, "the stop", stopped); err != nil {
-		t.Fatal(err)
-	}
+	stopDuring(t, consumer, entered, release)
 	if got := committed(t, b); got != 1 {
 		t.Errorf("%d offsets are committed, want that of the saga that was being started", got)
 	}
@@ -175,16 +181,7 @@ func TestConsumerThatIsStoppedBeginsWithNoFurtherSaga(t *testing.T) {
 		<-release
 		return nil
 	}), ConsumerConfig{Concurrency: 1})
-	running(t, consumer.Run, consumer.Stop)
-	receive(t, "the start", entered)
-	stopped := make(chan error, 1)
-	go func() { stopped <- consumer.Stop(context.Background()) }()
-	<-consumer.life.taking.Done()
-	close(release)
-
-	if err := receive(t, "the stop", stopped); err != nil {
-		t.Fatal(err)
-	}
+	stopDuring(t, consumer, entered, release)
 	if more := len(entered); more > 0 {
 		t.Errorf("%d more sagas were started", more)
 	}
