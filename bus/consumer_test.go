@@ -371,8 +371,6 @@ func readRecord(t *testing.T, b *Bus, id uuid.UUID) *kgo.Record {
 	return nil
 }
 
-func readPartition(t *testing.T, b *Bus, id uuid.UUID) int32 { return readRecord(t, b, id).Partition }
-
 func wantDeadLetter(t *testing.T, dead, original *kgo.Record, value []byte, code string) {
 	t.Helper()
 	if dead == nil {
