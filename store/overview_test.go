@@ -178,7 +178,8 @@ func TestOverviewReadsNoFinishedOrders(t *testing.T) {
 		must(t, err)
 		plan, err := pgx.CollectRows(explained, pgx.RowTo[string])
 		must(t, err)
-		if text := strings.Join(plan, "\n"); strings.Contains(text, "Seq Scan on orders") || strings.Contains(text, "Seq Scan on payments") {
+		text := strings.Join(plan, "\n")
+		if strings.Contains(strings.ReplaceAll(text, "Seq Scan on products", ""), "Seq Scan") { // those are all wanted
 			t.Errorf("%s:\n%s", name, text)
 		}
 	}
