@@ -273,6 +273,18 @@ func TestServerBeginsAnOrderAnewWhoseWorkflowCompleted(t *testing.T) {
 	s.ends(id, order.Failed)
 }
 
+// bought is the payment of an order that was confirmed by a report of it.
+func (s *stand) bought() order.Payment {
+	s.t.Helper()
+	id := s.awaitingPayment()
+	p := s.pay(id, "bought-"+id.String())
+	if err := s.client.PaymentReceived(s.t.Context(), s.order(id), p); err != nil {
+		s.t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	return p
+}
+
 // told is what the latest saga of an order is known to have been told of.
 func (s *stand) told(id uuid.UUID) []order.Payment {
 	s.t.Helper()
@@ -332,12 +344,8 @@ func TestServerKnowsThePaymentsThatASagaWasToldOf(t *testing.T) {
 func TestServerKnowsThePaymentThatAResetHasBroughtAgain(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.awaitingPayment()
-	p := s.pay(id, "reset-"+id.String())
-	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
-		t.Fatal(err)
-	}
-	s.ends(id, order.Confirmed)
+	p := s.bought()
+	id := p.OrderID
 	events := s.recorded(orderWorkflowID(id)).Events
 	task := slices.IndexFunc(events, func(e *historypb.HistoryEvent) bool {
 		return e.EventType == enumspb.EVENT_TYPE_WORKFLOW_TASK_COMPLETED
@@ -358,12 +366,8 @@ func TestServerKnowsThePaymentThatAResetHasBroughtAgain(t *testing.T) {
 func TestServerTellsEachSagaThatIsBegunAnewOfThePayment(t *testing.T) {
 	t.Parallel()
 	s := newStand(t, newShop(1), time.Hour)
-	id := s.awaitingPayment()
-	p := s.pay(id, "again-"+id.String())
-	if err := s.client.PaymentReceived(t.Context(), s.order(id), p); err != nil {
-		t.Fatal(err)
-	}
-	s.ends(id, order.Confirmed)
+	p := s.bought()
+	id := p.OrderID
 	for range 2 {
 		s.locked(func() {
 			s.putBack(id)
