@@ -155,6 +155,9 @@ func TestHAProductsOfLiveMastersSellOnWhileOneIs(t *testing.T) {
 				t.Fatal(err)
 			}
 			during := s.sellOneByOne(live)
+			for again := 0; during.worseThan(before) && again < busyMoments; again++ {
+				during = s.sellOneByOne(live)
+			}
 			s.expectRefusedAtOnce(dead)
 			stop()
 
@@ -166,7 +169,7 @@ func TestHAProductsOfLiveMastersSellOnWhileOneIs(t *testing.T) {
 			})
 			after := s.sellOneByOne(live)
 			t.Logf("a live product: %+v before, %+v meanwhile, %+v after", before, during, after)
-			if during.worseThan(before) && during.worseThan(after) { // the machine may have become busier
+			if during.worseThan(before) && during.worseThan(after) { // the machine may be busier for good
 				t.Error("the live product does not sell on as before")
 			}
 			s.insisting = true
@@ -176,10 +179,13 @@ func TestHAProductsOfLiveMastersSellOnWhileOneIs(t *testing.T) {
 	}
 }
 
-// How many ask for a product at once, and how many buy one after the other.
 const (
-	crowdWants = 8
-	liveBuyers = 100
+	crowdWants = 8   // ask for a product at once
+	liveBuyers = 100 // buy one after the other
+
+	// busyMoments is how often they buy again where they fared badly: a second in
+	// which the other tests take the whole machine passes, a dead master does not.
+	busyMoments = 4
 )
 
 // crowdAt lets some ask for a product again and again, whatever they are told,
