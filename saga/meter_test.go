@@ -61,6 +61,7 @@ func TestServerReportsStepsAndWhatTheSDKMeasures(t *testing.T) {
 		t.Fatal(err)
 	}
 	t.Cleanup(c.Close)
+	c.timeout = patience // a busy server answers late
 	deps := s.deps()
 	deps.Step = m.step
 	st := &stand{t: t, shop: s, client: c, worker: NewWorker(c, WorkerConfig{}, deps)}

@@ -43,7 +43,7 @@ func newRunOf(t *testing.T, s *shop, id uuid.UUID) *run {
 	var suite testsuite.WorkflowTestSuite
 	suite.SetLogger(logger{zerolog.Nop()})
 	env := suite.NewTestWorkflowEnvironment()
-	env.SetTestTimeout(20 * time.Second) // of the real clock
+	env.SetTestTimeout(patience) // of the real clock
 	env.SetWorkerOptions(worker.Options{DeadlockDetectionTimeout: deadlock})
 	env.RegisterWorkflow(OrderWorkflow)
 	env.RegisterWorkflow(RefundWorkflow)
