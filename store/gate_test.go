@@ -73,17 +73,23 @@ func TestTheGateMayTakeItsTimeOverASnapshot(t *testing.T) {
 		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, created_at, updated_at)
 		SELECT gen_random_uuid(), 'u', $1, 1, 1, 1, 'EUR', now(), now() FROM generate_series(1, 1001) n`, p.ID)
 	s := storetest.Open(t, shop.url+"&idle_in_transaction_session_timeout=5500")
-	holds := 0
-	must(t, s.GateSnapshot(t.Context(), p.ID, true, func(c order.GateChunk) error {
-		holds += len(c.Holds)
-		if len(c.Holds) > 0 {
-			time.Sleep(3 * time.Second)
+	for range 5 { // on a busy machine three seconds may be six
+		begun, holds := time.Now(), 0
+		err := s.GateSnapshot(t.Context(), p.ID, true, func(c order.GateChunk) error {
+			holds += len(c.Holds)
+			if len(c.Holds) > 0 {
+				time.Sleep(3 * time.Second)
+			}
+			return nil
+		})
+		if err == nil && holds == 1001 {
+			return
 		}
-		return nil
-	}))
-	if holds != 1001 {
-		t.Errorf("%d holds", holds)
+		if took := time.Since(begun); took < 8*time.Second {
+			t.Fatalf("%d holds in %s, %v", holds, took, err)
+		}
 	}
+	t.Error("each time there was too much to do for anybody to be in time")
 }
 
 func TestHoldFatesTellPendingOrdersFromThoseThatMovedOn(t *testing.T) {

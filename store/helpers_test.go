@@ -63,7 +63,7 @@ func startIntake(t *testing.T, s *store.Store, cfg store.IntakeConfig) *intake {
 func startIntakeWith(t *testing.T, s *store.Store, cfg store.IntakeConfig, bounds batch.Config) *intake {
 	t.Helper()
 	bounds.Servers, bounds.MaxBatch = cmp.Or(bounds.Servers, 2), cmp.Or(bounds.MaxBatch, 256)
-	bounds.MaxQueue, bounds.Deadline = cmp.Or(bounds.MaxQueue, 8192), cmp.Or(bounds.Deadline, 5*time.Second)
+	bounds.MaxQueue, bounds.Deadline = cmp.Or(bounds.MaxQueue, 8192), cmp.Or(bounds.Deadline, 30*time.Second) // which a busy server may take
 	in := s.NewIntake(cfg)
 	i := &intake{Intake: in, inserts: batch.New(bounds, batch.Whole(in.Insert))}
 	t.Cleanup(func() { must(t, i.inserts.Stop(context.Background())) })

@@ -61,8 +61,9 @@ func TestAnInsertWhoseReplyIsLostIsWrittenOnceAndLeftToTheSweeper(t *testing.T) 
 }
 
 func TestACommitThatIsNeverAnsweredIsUnknown(t *testing.T) {
-	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Deadline: 3 * time.Second})
-	_, err := s.intake.Insert(t.Context(), intent("user", "lamp", "")) // there is a connection from here on
+	s := newShopBounded(t, store.IntakeConfig{}, batch.Config{Deadline: 5 * time.Second})
+	patient := startIntake(t, s.Store, store.IntakeConfig{})
+	_, err := patient.Insert(t.Context(), intent("user", "lamp", "")) // there is a connection from here on
 	must(t, err)
 	unblock := s.blockOutbox(t)
 	_, err = s.intake.Insert(t.Context(), intent("user", "lamp", ""))
