@@ -61,7 +61,8 @@ func TestServerOutlivesTheEndOfItsDescriptors(t *testing.T) {
 	}
 	server := exec.Command(os.Args[0], "-test.run=^"+t.Name()+"$")
 	server.Env = append(os.Environ(), isServer+"=1")
-	addr, stop := startServer(t, server)
+	begun := time.Now()
+	addr, line, stop := startServer(t, server)
 	used := dialHTTP(t, addr)
 	used.livez()
 
@@ -69,14 +70,16 @@ func TestServerOutlivesTheEndOfItsDescriptors(t *testing.T) {
 	for range 2 * few {
 		waiting = append(waiting, dialHTTP(t, addr))
 	}
-	time.Sleep(10 * acceptPause)
+	said := line()
 	used.livez() // what is open is served on
 	for _, c := range waiting {
 		_ = c.Close()
 	}
 	dialHTTP(t, addr).livez()
-	if lines := strings.Count(stop(), "cannot be accepted"); lines != 1 {
-		t.Errorf("%d lines of it", lines)
+	said += stop()
+	most := 1 + int(time.Since(begun)/(10*time.Second)) // a busy machine is short of them for longer
+	if lines := strings.Count(said, "cannot be accepted"); lines < 1 || lines > most {
+		t.Errorf("%d lines of it, want %d at most", lines, most)
 	}
 }
 
@@ -91,8 +94,9 @@ func serveWith(t *testing.T, descriptors uint64) {
 	_, _ = io.Copy(io.Discard, os.Stdin)
 }
 
-// startServer returns the address, and what ends the server and returns its output.
-func startServer(t *testing.T, server *exec.Cmd) (addr string, stop func() string) {
+// startServer returns the address, what waits for the server's next line, and what
+// ends the server and returns the rest.
+func startServer(t *testing.T, server *exec.Cmd) (addr string, line, stop func() string) {
 	t.Helper()
 	stdin, _ := server.StdinPipe()
 	stdout, _ := server.StdoutPipe()
@@ -101,11 +105,16 @@ func startServer(t *testing.T, server *exec.Cmd) (addr string, stop func() strin
 	}
 	t.Cleanup(func() { _ = server.Process.Kill() }) // where the test did not get to its end
 	output := bufio.NewReader(stdout)
-	addr, err := output.ReadString('\n')
-	if err != nil {
-		t.Fatal(err)
+	line = func() string {
+		t.Helper()
+		defer time.AfterFunc(time.Minute, func() { _ = server.Process.Kill() }).Stop()
+		text, err := output.ReadString('\n')
+		if err != nil {
+			t.Fatalf("the server says nothing: %v", err)
+		}
+		return text
 	}
-	return strings.TrimSpace(addr), func() string {
+	return strings.TrimSpace(line()), line, func() string {
 		_ = stdin.Close()
 		rest, _ := io.ReadAll(output)
 		if err := server.Wait(); err != nil {
