@@ -3,10 +3,12 @@ package main
 import (
 	"context"
 	"io"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"net/http/httptest"
 	"os"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -47,14 +49,19 @@ func started(t *testing.T, role string) (url, metricsURL string) {
 	return "http://" + addr, "http://" + admin + "/metrics"
 }
 
+// freeAddr has a port below those that Linux gives whoever asks for any: it is some
+// seconds until the service listens, and the tests of other packages ask for many.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			defer l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
 
 // get returns what is at url; "" while there is nothing.
