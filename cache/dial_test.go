@@ -33,11 +33,16 @@ func TestAReplyThatCameInTimeIsReadAfterTheDeadline(t *testing.T) {
 		t.Fatal(err)
 	}
 	time.Sleep(10 * time.Millisecond) // we are late
-	if err := ours.SetReadDeadline(time.Now().Add(-time.Millisecond)); err != nil {
-		t.Fatal(err)
-	}
+	var n int
+	err := os.ErrDeadlineExceeded
 	reply := make([]byte, 16)
-	if n, err := ours.Read(reply); err != nil || string(reply[:n]) != "+PONG\r\n" {
+	for tries := 0; tries < 5 && errors.Is(err, os.ErrDeadlineExceeded); tries++ { // a busy machine may stop us once more as we look
+		if err := ours.SetReadDeadline(time.Now().Add(-time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		n, err = ours.Read(reply)
+	}
+	if err != nil || string(reply[:n]) != "+PONG\r\n" {
 		t.Errorf("%q, %v", reply[:n], err)
 	}
 }
