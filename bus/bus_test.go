@@ -218,7 +218,7 @@ func readTopic(t *testing.T, b *Bus, topic string, n int) []*kgo.Record {
 		t.Fatal(err)
 	}
 	defer client.Close()
-	ctx, cancel := context.WithTimeout(t.Context(), 30*time.Second)
+	ctx, cancel := context.WithTimeout(t.Context(), time.Minute)
 	defer cancel()
 	var records []*kgo.Record
 	for len(records) < n {
