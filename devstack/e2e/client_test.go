@@ -167,13 +167,13 @@ func (b *buyer) order(productID string, quantity int, headers ...string) reply {
 }
 
 // buy places an order that must be accepted and returns its id. Where a busy Redis
-// was not told in time that another's order has its units, they count twice until
-// that hold is reaped, and the last units are refused for so long.
+// was not told in time that another's order has its units, or the buyer's own, they
+// count twice until that hold is reaped, and the last units are refused for so long.
 func (b *buyer) buy(productID string, quantity int, headers ...string) uuid.UUID {
 	b.shop.t.Helper()
 	var o orderView
 	r := b.order(productID, quantity, headers...)
-	for end := time.Now().Add(patience); r.code() == order.CodeSoldOut && time.Now().Before(end); {
+	for end := time.Now().Add(patience); heldTwice(r.code()) && time.Now().Before(end); {
 		time.Sleep(500 * time.Millisecond)
 		r = b.order(productID, quantity, headers...)
 	}
@@ -182,6 +182,10 @@ func (b *buyer) buy(productID string, quantity int, headers ...string) uuid.UUID
 		b.shop.t.Fatalf("accepted as %s with Location %q", r.body, r.header.Get("Location"))
 	}
 	return o.OrderID
+}
+
+func heldTwice(code order.Code) bool {
+	return code == order.CodeSoldOut || code == order.CodePurchaseLimit
 }
 
 func (b *buyer) get(id uuid.UUID) orderView {
