@@ -182,7 +182,7 @@ func TestBrowserWithoutDemoLoginIsToldWhatItNeeds(t *testing.T) {
 	board.sees(".verdict", "An administrator's token is needed")
 }
 
-// change puts a product of the shop with changes.
+// change puts a product of the shop with changes, which the gate then knows.
 func (s *shop) change(id string, changes map[string]any) {
 	s.t.Helper()
 	body := map[string]any{"name": "Product " + id, "unitPrice": unitPrice, "currency": "EUR", "stock": 5}
@@ -190,4 +190,5 @@ func (s *shop) change(id string, changes map[string]any) {
 		body[name] = value
 	}
 	s.buyer("root", admin).call("PUT", "/admin/products/"+id, body).expect(200)
+	s.awaitGate(id)
 }

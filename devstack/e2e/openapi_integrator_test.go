@@ -57,6 +57,9 @@ func (i *integrator) does(id string, w wording, status int) reply {
 	}
 	r := i.shop.send(o.method, i.path(o)+w.query, i.body(o, w), i.headers(w)...).expect(status)
 	i.answers(o, r)
+	if id == "putProduct" && status == http.StatusOK || id == "restockProduct" {
+		i.shop.awaitGate(i.stand[exampleProduct])
+	}
 	if status < 400 {
 		i.answered[id], i.answered[id+" "+w.example] = true, true
 	} else {

@@ -193,6 +193,18 @@ func (s *shop) product(stock int64) string {
 
 const unitPrice = 1250
 
+// awaitGate waits until the gate knows the product as it was written last. An
+// administrator is answered before that where Redis is late.
+func (s *shop) awaitGate(id string) {
+	s.t.Helper()
+	var version int
+	s.ask(fmt.Sprintf(`SELECT version FROM products WHERE product_id = '%s'`, id), &version)
+	s.wait("the gate knows the terms of product "+id, patience, func() bool {
+		known, err := s.redis.HGet(s.t.Context(), "gate:{"+id+"}:product", "terms").Int()
+		return err == nil && known >= version
+	})
+}
+
 // putStock creates the product or changes its total.
 func (s *shop) putStock(id string, stock int64) {
 	s.t.Helper()
