@@ -1,6 +1,8 @@
 package e2e
 
 import (
+	"context"
+	"strings"
 	"testing"
 	"time"
 
@@ -24,9 +26,28 @@ func (b *tab) seesOrder(badge string) {
 func (b *tab) pay() {
 	b.t.Helper()
 	b.press("link", "Pay €12.50")
-	b.press("button", "Pay 12.50 EUR")
-	b.sees("main", "Thank you!")
+	b.decides("Pay 12.50 EUR", "Thank you!")
 	b.press("link", "Back to the shop")
+}
+
+// decides presses a button of the payment page until the shop has been told. On a
+// busy machine it may not answer in time, and the page has its buyer go back and
+// press once more.
+func (b *tab) decides(button, outcome string) {
+	b.t.Helper()
+	for told, end := "", time.Now().Add(patience); !strings.Contains(told, outcome); {
+		if time.Now().After(end) {
+			b.t.Fatalf("the page says %q, want %q", told, outcome)
+		}
+		b.press("button", button)
+		b.until("what became of "+button, func(context.Context) (there bool, err error) {
+			told, err = b.text("main")
+			return strings.Contains(told, outcome) || strings.Contains(told, "Not certain yet"), err
+		})
+		if !strings.Contains(told, outcome) {
+			b.script(`history.back()`)
+		}
+	}
 }
 
 func TestBrowserBuysAndPaysInTheSandbox(t *testing.T) {
@@ -52,8 +73,7 @@ func TestBrowserDeclinesThePayment(t *testing.T) {
 	b := s.browse("/")
 	b.buy()
 	b.press("link", "Pay €12.50")
-	b.press("button", "Decline the payment")
-	b.sees("main", "Payment declined")
+	b.decides("Decline the payment", "Payment declined")
 	b.press("link", "Back to the shop")
 	b.seesOrder("Failed")
 	b.sees("#order-list .steps", "Not completed")
