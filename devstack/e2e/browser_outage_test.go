@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"strings"
 	"testing"
 
@@ -11,11 +12,21 @@ import (
 )
 
 // hold keeps requests whose URL matches the pattern from leaving the browser,
-// until the returned function lets them go.
+// until the returned function lets them go. It returns with the first one: what the
+// page had asked for before, which asks for one thing at a time, is answered.
 func (b *tab) hold(pattern string) (release func()) {
 	b.t.Helper()
+	before := b.heldBack()
 	send(b, fetch.Enable, fetch.EnableParams{Patterns: []*fetch.RequestPattern{{URLPattern: pattern}}})
+	b.until("a request for "+pattern, func(context.Context) (bool, error) { return b.heldBack() > before, nil })
 	return func() { send(b, fetch.Disable, cdp.Empty{}) }
+}
+
+// heldBack is how many requests did not leave the browser.
+func (b *tab) heldBack() int {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.held
 }
 
 // offline takes the network from the tab, or gives it back.

@@ -45,8 +45,8 @@ func TestBrowserOpensItsStreamAnewAfterALongSleep(t *testing.T) {
 	s.start("all")
 	b := s.prepared(hideable)
 	b.sees("#live", "Live")
-	b.script(`hide(true); const clock = Date.now; Date.now = () => clock() + 3_600_000; hide(false)`)
-	b.becomes("streams === 2")
+	b.script(`window.before = streams; hide(true); const clock = Date.now; Date.now = () => clock() + 3_600_000; hide(false)`)
+	b.becomes("streams > before")
 	b.sees("#live", "Live")
 }
 
@@ -60,9 +60,10 @@ func TestBrowserRestsInATabThatNobodySeesThoughTheNetworkComesAndGoes(t *testing
 	b.sees("#live", "Live")
 	b.script(`hide(true)`)
 	b.sees("#live", "Paused")
+	before := evaluate[int](b, "streams")
 	b.script(`for (const what of ["offline", "online"]) dispatchEvent(new Event(what))`)
 	time.Sleep(time.Second)
-	if n := evaluate[int](b, "streams"); n != 1 {
+	if n := evaluate[int](b, "streams") - before; n != 0 {
 		t.Errorf("%d streams opened, want none for a tab that rests", n)
 	}
 	b.script(`hide(false)`)

@@ -10,6 +10,7 @@ import (
 
 	"github.com/chromedp/cdproto/cdp"
 	"github.com/chromedp/cdproto/emulation"
+	"github.com/chromedp/cdproto/fetch"
 	"github.com/chromedp/cdproto/log"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
@@ -31,6 +32,7 @@ type tab struct {
 	mu         sync.Mutex
 	forgiven   []string
 	complaints []string
+	held       int // requests that did not leave the browser
 }
 
 // newStorefront is a shop whose pages can be used: with the demo login and the
@@ -106,9 +108,14 @@ const (
 	unavailable  = "status of 503" // on a busy machine Redis may answer too late, and the shop tries again
 )
 
-// hear collects complaints, in the order in which they come.
+// hear collects complaints, in the order in which they come, and counts requests
+// that are held back.
 func (b *tab) hear(event any) {
 	switch e := event.(type) {
+	case *fetch.EventRequestPaused:
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		b.held++
 	case *runtime.EventExceptionThrown:
 		b.complain((&chromedp.ExceptionError{ExceptionDetails: e.ExceptionDetails}).Error())
 	case *runtime.EventConsoleAPICalled:
