@@ -216,7 +216,10 @@ func TestTooManyForItsConnectionsIsVoid(t *testing.T) {
 }
 
 func TestBuyerWaitsForThePaymentLink(t *testing.T) {
-	w := newFakeShop(t).report(t, minting, "buyer", "--duration=1s").Waiting
+	var w *waitReport
+	for tries := 0; tries < 5 && (w == nil || w.Link.Count == 0 || w.Without == 0); tries++ { // in a busy second a buyer may come once
+		w = newFakeShop(t).report(t, minting, "buyer", "--duration=1s").Waiting
+	}
 	if w.Link.Count == 0 || w.Without == 0 {
 		t.Errorf("%+v; want links, and the streams that the shop breaks without one", w)
 	}
