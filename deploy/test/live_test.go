@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"math/rand/v2"
 	"net"
 	"net/http"
 	"os"
@@ -33,24 +34,39 @@ const (
 // shows on /metrics, by Prometheus' engine. A panel without data is one that
 // somebody believes in.
 func TestEveryQueryFindsDataInASale(t *testing.T) {
-	s := watchASale(t)
-	for file, d := range dashboards(t) {
+	s := newRecorded(t)
+	s.watch(saleLasts)
+	missing := s.missing()
+	for more := 0; more < 6 && len(missing) > 0; more++ { // a busy machine's sale takes longer to come to all its ends
+		s.watch(saleLasts / 2)
+		missing = s.missing()
+	}
+	for _, what := range missing {
+		t.Error(what)
+	}
+}
+
+// missing says of which queries nothing was found.
+func (r *recorded) missing() (all []string) {
+	r.t.Helper()
+	for file, d := range dashboards(r.t) {
 		for _, p := range d.Panels {
 			for _, target := range p.Targets {
-				if found := s.ask(query(target.Expr)); found == 0 && !troubleOnly(target.Expr) {
-					t.Errorf("%s: %q finds nothing by %s", file, p.Title, target.Expr)
+				if found := r.ask(query(target.Expr)); found == 0 && !troubleOnly(target.Expr) {
+					all = append(all, fmt.Sprintf("%s: %q finds nothing by %s", file, p.Title, target.Expr))
 				}
 			}
 		}
 	}
-	for name, rule := range alertRules(t) {
-		_ = s.ask(rule.Expr)
-		for _, selector := range selectors(t, rule.Expr) {
-			if found := s.ask(selector); found == 0 && !troubleOnly(selector) && !slices.Contains(notInASale, selector) {
-				t.Errorf("%s looks at %s, and there is none", name, selector)
+	for name, rule := range alertRules(r.t) {
+		_ = r.ask(rule.Expr)
+		for _, selector := range selectors(r.t, rule.Expr) {
+			if found := r.ask(selector); found == 0 && !troubleOnly(selector) && !slices.Contains(notInASale, selector) {
+				all = append(all, fmt.Sprintf("%s looks at %s, and there is none", name, selector))
 			}
 		}
 	}
+	return all
 }
 
 // notInASale is what a simulated sale does not have: jobs of one role, for its roles
@@ -86,7 +102,9 @@ func selectors(t *testing.T, expr string) (all []string) {
 // recorded is a Prometheus that has seen a sale.
 type recorded struct {
 	t       *testing.T
+	metrics string // URL
 	engine  *promql.Engine
+	seen    scrapes
 	samples storage.Queryable
 	end     time.Time
 }
@@ -115,27 +133,28 @@ func (r *recorded) matrix(expr string) promql.Matrix {
 	return found
 }
 
-// watchASale plays one with devstack and scrapes it.
-func watchASale(t *testing.T) *recorded {
+// newRecorded begins a sale, by devstack.
+func newRecorded(t *testing.T) *recorded {
 	t.Helper()
-	metrics := startSale(t)
-	var seen scrapes
-	for end := time.Now().Add(saleLasts); time.Now().Before(end); time.Sleep(scrapeEvery) {
-		seen.add(scrape(metrics))
+	return &recorded{t: t, metrics: startSale(t), engine: promqltest.NewTestEngine(t, false, 0, 10_000_000)}
+}
+
+// watch scrapes the sale for a while.
+func (r *recorded) watch(while time.Duration) {
+	r.t.Helper()
+	for end := time.Now().Add(while); time.Now().Before(end); time.Sleep(scrapeEvery) {
+		r.seen.add(scrape(r.metrics))
 	}
-	if len(seen.values) < 100 {
-		t.Fatalf("%d series after %v", len(seen.values), saleLasts)
+	if len(r.seen.values) < 100 {
+		r.t.Fatalf("%d series after %v", len(r.seen.values), while)
 	}
-	r := &recorded{
-		t: t, engine: promqltest.NewTestEngine(t, false, 0, 10_000_000),
-		samples: promqltest.LoadedStorage(t, seen.load()), end: time.Unix(0, 0).Add(time.Duration(seen.n) * scrapeStep),
-	}
-	r.record(&seen)
-	return r
+	r.samples = promqltest.LoadedStorage(r.t, r.seen.load())
+	r.end = time.Unix(0, 0).Add(time.Duration(r.seen.n) * scrapeStep)
+	r.record()
 }
 
 // record evaluates the recording rules, as Prometheus does between scrapes.
-func (r *recorded) record(seen *scrapes) {
+func (r *recorded) record() {
 	r.t.Helper()
 	for _, group := range rules(r.t).Groups {
 		for _, rule := range group.Rules {
@@ -145,12 +164,12 @@ func (r *recorded) record(seen *scrapes) {
 			for _, series := range r.matrix(rule.Expr) {
 				key := rule.Record + series.Metric.String()
 				for _, p := range series.Floats {
-					seen.set(key, int(p.T/scrapeStep.Milliseconds()), p.F)
+					r.seen.set(key, int(p.T/scrapeStep.Milliseconds()), p.F)
 				}
 			}
 		}
 	}
-	r.samples = promqltest.LoadedStorage(r.t, seen.load())
+	r.samples = promqltest.LoadedStorage(r.t, r.seen.load())
 }
 
 // scrapes are the values of each series, one for each scrape; NaN where there
@@ -255,12 +274,17 @@ func startSale(t *testing.T) (metrics string) {
 	return ""
 }
 
+// freeAddr has a port below those that Linux gives whoever asks for any: devstack's
+// servers are started before the service is.
 func freeAddr(t *testing.T) string {
 	t.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		t.Fatal(err)
+	for range 100 {
+		addr := net.JoinHostPort("127.0.0.1", strconv.Itoa(20_000+rand.IntN(12_000)))
+		if l, err := net.Listen("tcp", addr); err == nil {
+			defer l.Close()
+			return addr
+		}
 	}
-	defer l.Close()
-	return l.Addr().String()
+	t.Fatal("no port is free")
+	return ""
 }
