@@ -109,28 +109,32 @@ func (s *shop) forgetOffsets() {
 // committed everything there is.
 func (s *shop) expectNoLag() {
 	s.t.Helper()
-	admin, group, topic := kadm.NewClient(s.kafka()), s.env["KAFKA_CONSUMER_GROUP"], s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"]
+	admin := kadm.NewClient(s.kafka())
 	for deadline := time.Now().Add(patience); ; time.Sleep(200 * time.Millisecond) {
-		committed, err := admin.FetchOffsets(s.t.Context(), group)
-		if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
-			s.t.Fatal(err)
-		}
-		ends, err := admin.ListEndOffsets(s.t.Context(), topic)
-		if err != nil {
-			s.t.Fatal(err)
-		}
-		behind := int64(0)
-		ends.Each(func(end kadm.ListedOffset) {
-			at, _ := committed.Lookup(topic, end.Partition)
-			behind += end.Offset - max(0, at.At)
-		})
-		if behind == 0 {
+		behind, err := s.lag(admin)
+		if err == nil && behind == 0 {
 			return
 		}
 		if time.Now().After(deadline) {
-			s.t.Fatalf("the group is %d records behind", behind)
+			s.t.Fatalf("the group is %d records behind, %v", behind, err)
 		}
 	}
+}
+
+// lag is how many records the group has not committed. A busy broker may have to be
+// asked again.
+func (s *shop) lag(admin *kadm.Client) (behind int64, err error) {
+	topic := s.env["KAFKA_TOPIC_ORDER_RESERVATIONS"]
+	committed, err := admin.FetchOffsets(s.t.Context(), s.env["KAFKA_CONSUMER_GROUP"])
+	if err != nil && !errors.Is(err, kerr.GroupIDNotFound) {
+		return 0, err
+	}
+	ends, err := admin.ListEndOffsets(s.t.Context(), topic)
+	ends.Each(func(end kadm.ListedOffset) {
+		at, _ := committed.Lookup(topic, end.Partition)
+		behind += end.Offset - max(0, at.At)
+	})
+	return behind, err
 }
 
 func TestPoisonRecordsAreSetAsideWhileTheSaleGoesOn(t *testing.T) {
