@@ -255,7 +255,7 @@ func (h *history) watch() {
 	s := h.buyer.watch(h.id, "")
 	defer func() { s.close() }()
 	for {
-		e, ok := s.next()
+		e, ok := s.more()
 		if !ok {
 			return
 		}

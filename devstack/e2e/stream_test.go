@@ -19,21 +19,43 @@ import (
 // stream is a client of one order's events.
 type stream struct {
 	t     *testing.T
+	open  func(lastEventID string) io.ReadCloser
+	ctx   context.Context // of all requests
 	body  io.ReadCloser
 	lines *bufio.Scanner
 	stop  context.CancelFunc
 	seq   int64 // of the last event
 
+	last   string // id of the last event since a reset
+	final  bool   // whether that says how the order ended
+	breaks int
 	places []int64 // in the line, as told
 }
+
+// mostBreaks is how often a service may break off a stream before its order has
+// ended, as one does that is stopped for seconds and takes its client for slow.
+const mostBreaks = 3
 
 // watch opens the order's event stream, after lastEventID unless that is "". As a
 // browser does, it tries again when a busy service says that it cannot now.
 func (b *buyer) watch(id uuid.UUID, lastEventID string) *stream {
 	b.shop.t.Helper()
-	ctx, cancel := context.WithCancel(b.shop.t.Context())
-	b.shop.t.Cleanup(cancel)
-	defer time.AfterFunc(patience, cancel).Stop()
+	s := &stream{t: b.shop.t, last: lastEventID}
+	s.ctx, s.stop = context.WithCancel(b.shop.t.Context())
+	s.open = func(lastEventID string) io.ReadCloser {
+		s.t.Helper()
+		defer time.AfterFunc(patience, s.stop).Stop()
+		return b.listen(s.ctx, id, lastEventID)
+	}
+	s.t.Cleanup(s.stop)
+	s.body = s.open(lastEventID)
+	s.lines = bufio.NewScanner(s.body)
+	s.t.Cleanup(s.close)
+	return s
+}
+
+func (b *buyer) listen(ctx context.Context, id uuid.UUID, lastEventID string) io.ReadCloser {
+	b.shop.t.Helper()
 	req, err := http.NewRequestWithContext(ctx, http.MethodGet, b.shop.url+"/orders/"+id.String()+"/events", nil)
 	if err != nil {
 		b.shop.t.Fatal(err)
@@ -55,9 +77,7 @@ func (b *buyer) watch(id uuid.UUID, lastEventID string) *stream {
 	if resp.StatusCode != http.StatusOK || !strings.HasPrefix(resp.Header.Get("Content-Type"), "text/event-stream") {
 		b.shop.t.Fatalf("the stream answered %s, %s", resp.Status, resp.Header.Get("Content-Type"))
 	}
-	s := &stream{t: b.shop.t, body: resp.Body, lines: bufio.NewScanner(resp.Body), stop: cancel}
-	s.t.Cleanup(s.close)
-	return s
+	return resp.Body
 }
 
 func (s *stream) close() {
@@ -70,7 +90,7 @@ func (s *stream) close() {
 func (s *stream) until(want order.Status) order.ProgressEvent {
 	s.t.Helper()
 	for {
-		e, ok := s.next()
+		e, ok := s.more()
 		if !ok {
 			s.t.Fatalf("the stream ended before %s: %v", want, s.lines.Err())
 		}
@@ -98,6 +118,20 @@ func (s *stream) ends() {
 	}
 }
 
+// more is next for whoever opens the stream again when it breaks, as browsers do:
+// false once the order has ended.
+func (s *stream) more() (e order.ProgressEvent, ok bool) {
+	s.t.Helper()
+	for e, ok = s.next(); !ok && !s.final && s.breaks < mostBreaks && s.ctx.Err() == nil; e, ok = s.next() {
+		s.breaks++
+		s.t.Logf("the stream broke after event %q: %v", s.last, s.lines.Err())
+		_ = s.body.Close()
+		s.body = s.open(s.last)
+		s.lines = bufio.NewScanner(s.body)
+	}
+	return e, ok
+}
+
 // next returns the next progress event, false at the end of the stream.
 func (s *stream) next() (e order.ProgressEvent, ok bool) {
 	s.t.Helper()
@@ -109,7 +143,7 @@ func (s *stream) next() (e order.ProgressEvent, ok bool) {
 		case event == "position":
 			s.placed(id, data)
 		case event == "reset": // what was told so far is replaced by a snapshot
-			s.seq = 0
+			s.seq, s.last = 0, ""
 		case event != "progress":
 			s.t.Fatalf("unexpected event %q: %s", event, data)
 		default:
@@ -158,6 +192,7 @@ func (s *stream) progress(id, data string) (e order.ProgressEvent) {
 	if id != strconv.FormatInt(e.Seq, 10) {
 		s.t.Fatalf("event %d has id %q", e.Seq, id)
 	}
+	s.last, s.final = id, e.Status.Final()
 	return e
 }
 
