@@ -95,6 +95,9 @@ type Payments interface {
 type Saga interface {
 	Cancel(context.Context, order.Order) error
 	PaymentReceived(context.Context, order.Order, order.Payment) error
+	// Remind tells the order's workflow once more of a payment that has confirmed the
+	// order. CodeConflict: it has ended.
+	Remind(context.Context, order.Payment) error
 	PaymentDeclined(ctx context.Context, o order.Order, paymentID, reason string) error
 	Refund(context.Context, order.Payment) error
 	// Recall returns an order as it was accepted, for a database that has lost it.

@@ -77,6 +77,10 @@ func (s *shop) PaymentReceived(_ context.Context, o order.Order, p order.Payment
 	return s.saga("received "+p.ID, o)
 }
 
+func (s *shop) Remind(_ context.Context, p order.Payment) error {
+	return s.saga("reminded of "+p.ID, order.Order{})
+}
+
 func (s *shop) PaymentDeclined(_ context.Context, o order.Order, id, reason string) error {
 	return s.saga("declined "+id+" "+reason, o)
 }

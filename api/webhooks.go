@@ -94,10 +94,26 @@ func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (o
 	if err != nil {
 		return o, err
 	}
-	if recorded.State == order.PaymentReceived {
+	switch recorded.State {
+	case order.PaymentReceived:
 		return s.passOn(ctx, o, recorded)
+	case order.PaymentApplied:
+		if err := s.remind(ctx, recorded); err != nil {
+			return o, err
+		}
 	}
 	return s.standing(ctx, o) // applied or refunded before
+}
+
+// remind makes sure that the workflow knows of the payment that has confirmed its
+// order. A provider repeats what had no answer, and so it was perhaps with a process
+// that died between the commit and the workflow's hearing of it: until the payment
+// window ended nobody would be told that the order is confirmed.
+func (s *Server) remind(ctx context.Context, p order.Payment) error {
+	if err := s.deps.Saga.Remind(ctx, p); err != nil && order.CodeOf(err) != order.CodeConflict {
+		return notPassedOn(err)
+	}
+	return nil
 }
 
 // mismatch records a report that is not what o costs, for people to see. It

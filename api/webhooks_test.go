@@ -134,7 +134,7 @@ func TestPaymentIsRecordedThenPassedOn(t *testing.T) {
 }
 
 func TestPaymentThatWasDealtWithIsAcceptedAndNothingMore(t *testing.T) {
-	for _, state := range []order.PaymentState{order.PaymentApplied, order.PaymentRefunding, order.PaymentRefunded} {
+	for _, state := range []order.PaymentState{order.PaymentRefunding, order.PaymentRefunded} {
 		shop := newShop()
 		s := serve(t, shop)
 		o := shop.put("ann", order.PaymentPending)
@@ -147,6 +147,34 @@ func TestPaymentThatWasDealtWithIsAcceptedAndNothingMore(t *testing.T) {
 		if calls := shop.seenCalls(); len(calls) != 1 {
 			t.Errorf("%s: calls %v", state, calls)
 		}
+	}
+}
+
+// Its workflow may wait for it yet: whoever told it may have died before it heard.
+func TestReportOfAnAppliedPaymentRemindsTheWorkflow(t *testing.T) {
+	for name, c := range map[string]struct {
+		answer error
+		status int
+	}{
+		"that waits for it":         {nil, 200},
+		"that has ended":            {order.Errorf(order.CodeConflict, "The workflow has ended."), 200},
+		"that cannot be told of it": {errors.New("connection refused"), 503},
+	} {
+		t.Run(name, func(t *testing.T) {
+			shop := newShop()
+			s := serve(t, shop)
+			o := shop.put("ann", order.PaymentPending)
+			s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+			shop.move(o.ID, order.Confirmed)
+			shop.setPayment("pay_1", order.PaymentApplied)
+			shop.sagaErr = c.answer
+			if a := s.pay(o, paid("pay_1", 3998, "EUR")); a.StatusCode != c.status {
+				t.Errorf("%d %s", a.StatusCode, a.body)
+			}
+			if calls := shop.seenCalls(); !slices.Equal(calls, []string{"received pay_1", "reminded of pay_1"}) {
+				t.Errorf("calls %v", calls)
+			}
+		})
 	}
 }
 

@@ -151,6 +151,16 @@ func (c *Client) PaymentReceived(ctx context.Context, o order.Order, p order.Pay
 	return c.signal(ctx, o, paymentReceivedSignal, p)
 }
 
+// Remind tells the order's saga once more of p, which has confirmed the order. It
+// may not know: nothing keeps an update whose worker and whose caller have died at
+// once, and it would wait for the end of the payment window. CodeConflict: it has
+// ended, as most have.
+func (c *Client) Remind(ctx context.Context, p order.Payment) error {
+	return c.call(ctx, func(ctx context.Context) error {
+		return c.temporal.SignalWorkflow(ctx, orderWorkflowID(p.OrderID), "", paymentReceivedSignal, p)
+	})
+}
+
 // report tells a saga that waits for p by an update, and reports whether it has
 // taken it: by then the order is confirmed, as a rule. Temporal hands an update to
 // a worker before it writes anything, so that a payment costs it one write where a

@@ -196,6 +196,31 @@ func TestServerConfirmsPaidOrder(t *testing.T) {
 	s.ends(id, order.Confirmed) // still
 }
 
+// Nothing keeps an update whose worker and whose caller die at once, after the
+// order was confirmed. The provider, who had no answer, reports the payment again.
+func TestServerRemindsASagaOfThePaymentThatConfirmedItsOrder(t *testing.T) {
+	t.Parallel()
+	s := newStand(t, newShop(1), time.Hour)
+	id := s.awaitingPayment()
+	p := s.pay(id, "a-"+id.String())
+	if _, err := s.Confirm(t.Context(), id, p.ID); err != nil { // and nobody was told
+		t.Fatal(err)
+	}
+	if err := s.client.Remind(t.Context(), p); err != nil {
+		t.Fatal(err)
+	}
+	s.ends(id, order.Confirmed)
+	if n := len(s.published); n == 0 || s.published[n-1].Status != order.Confirmed {
+		t.Errorf("published %v", s.published)
+	}
+	if err := s.client.Remind(t.Context(), p); order.CodeOf(err) != order.CodeConflict {
+		t.Errorf("a reminder for an ended saga: %v", err)
+	}
+	if begun, err := s.client.RefundBegun(t.Context(), p.ID); begun || err != nil {
+		t.Errorf("a refund has begun: %v, %v", begun, err)
+	}
+}
+
 // An update needs a worker there and then. A payment needs none.
 func TestServerKeepsAPaymentThatNoWorkerIsThereToTake(t *testing.T) {
 	t.Parallel()
