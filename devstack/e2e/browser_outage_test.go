@@ -107,10 +107,9 @@ func (b *tab) buyer() string {
 
 func (s *shop) newestOrder(userID string) orderView {
 	s.t.Helper()
-	var list struct{ Orders []orderView }
-	s.buyer(userID, user).call("GET", "/orders", nil).expect(200).decode(&list)
-	if len(list.Orders) == 0 {
+	orders := s.ordersOf(userID)
+	if len(orders) == 0 {
 		s.t.Fatalf("%s has no orders", userID)
 	}
-	return list.Orders[0]
+	return orders[0]
 }

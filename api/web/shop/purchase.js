@@ -33,9 +33,12 @@ export const unfinished = () => read().filter((a) => !a.stopped);
 
 const finish = ({ key }) => write(read().filter((a) => a.key !== key));
 
+// keep holds on to a key from now on, also where its click was long ago.
+const keep = (made) => write([...read().filter((a) => a.key !== made.key), { ...made, at: Date.now() }]);
+
 // stop keeps the key: should the buyer press Buy once more, it may be that the
 // order was taken before. Nobody but the buyer sends it again.
-const stop = ({ key }) => write(read().map((a) => (a.key === key ? { ...a, stopped: true } : a)));
+const stop = (made) => keep({ ...made, stopped: true });
 
 // place sends an attempt until it is answered with an order, which it returns,
 // or refused for good: then it throws the Problem. Meanwhile it calls
@@ -45,6 +48,7 @@ export async function place(made, waiting, signal) {
   signal.addEventListener("abort", () => stop(made), { once: true });
   for (let failures = 0; ; failures++) {
     const begun = Date.now();
+    keep({ ...made, stopped: false });
     try {
       const accepted = await call("POST", "/orders", { body: made.body, headers: { "Idempotency-Key": made.key }, signal });
       finish(made);
