@@ -2,7 +2,7 @@
 
 import { patience, pause } from "./api.js";
 import { $, clear, setHidden, setText, toast } from "./dom.js";
-import { orders, render as renderOrders, showOrder, startOrderList } from "./order-list.js";
+import { attempt, orders, render as renderOrders, showOrder, startOrderList } from "./order-list.js";
 import { cardOf, render as renderProducts, startProducts } from "./products.js";
 import { unfinished } from "./purchase.js";
 import { becomeSomeoneElse, followOtherTabs, signIn } from "./session.js";
@@ -83,7 +83,7 @@ function onlyBrowse() {
 function welcome(name) {
   setText($("buyer"), `You are ${name}`);
   setHidden($("new-buyer"), false);
-  $("new-buyer").addEventListener("click", becomeSomeoneElse);
+  $("new-buyer").addEventListener("click", () => attempt(becomeSomeoneElse()));
   followOtherTabs();
   startOrderList();
   stream = follow({ progress: (event) => orders.progress(event), position: (event) => orders.position(event), changed: showState, renew: signIn });

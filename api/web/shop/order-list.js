@@ -26,7 +26,7 @@ export function startOrderList() {
 }
 
 // attempt runs what a control asked for, and says when it fails.
-async function attempt(work) {
+export async function attempt(work) {
   try {
     await work;
   } catch (problem) {

@@ -2,30 +2,27 @@
 // it: then it is kept for as long as the page is there.
 
 function kept(storage) {
-  const meanwhile = new Map(); // what the storage did not take
+  const meanwhile = new Map(); // what the storage did not take, and what it held instead
+  const held = (key) => {
+    try {
+      return storage().getItem(key);
+    } catch {
+      return null;
+    }
+  };
   return {
     get(key) {
-      if (meanwhile.has(key)) return meanwhile.get(key);
-      try {
-        return storage().getItem(key);
-      } catch {
-        return null;
-      }
+      const instead = held(key);
+      if (meanwhile.get(key)?.instead === instead) return meanwhile.get(key).value;
+      meanwhile.delete(key); // another tab has written since
+      return instead;
     },
     set(key, value) {
       try {
         storage().setItem(key, value);
         meanwhile.delete(key);
       } catch {
-        meanwhile.set(key, value);
-      }
-    },
-    remove(key) {
-      meanwhile.delete(key);
-      try {
-        storage().removeItem(key);
-      } catch {
-        // Nothing was ever kept.
+        meanwhile.set(key, { value, instead: held(key) });
       }
     },
   };
