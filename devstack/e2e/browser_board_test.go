@@ -1,7 +1,9 @@
 package e2e
 
 import (
+	"slices"
 	"testing"
+	"time"
 
 	"order-service/order"
 )
@@ -30,6 +32,77 @@ func TestBrowserBoardSaysWhenItsFiguresAreOldAndRecovers(t *testing.T) {
 	s.startAt(svc.addr, suite.binary, "all", nil)
 	b.sees(".feed", "Live")
 	b.seesSold()
+}
+
+// boarding counts how often the board asks for its stream, and lets a test answer.
+const boarding = `
+	const ask = fetch
+	window.streams = 0
+	window.answer = ask
+	fetch = (path, ...rest) => {
+		if (path !== "/board/events") return ask(path, ...rest)
+		streams++
+		return answer(path, ...rest)
+	}
+`
+
+func TestBrowserBoardsComeBackAtTimesOfTheirOwnAndLessAndLess(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	b := s.preparedAt("/board", boarding+`answer = () => Promise.reject(new TypeError("no network"))
+		const later = setTimeout
+		window.pauses = []
+		window.setTimeout = (call, after, ...rest) => {
+			if (after % 1) pauses.push(after) // those by chance
+			return later(call, after / 50, ...rest)
+		}`)
+	b.forgive(unauthorized)
+	b.becomes("pauses.length >= 15")
+	pauses := evaluate[[]float64](b, "pauses")
+	if longest := slices.Max(pauses[3:]); longest < 8_000 || longest > 30_000 {
+		t.Errorf("the longest pause of %v ms is %g, want more than at first and no more than 30,000", pauses, longest)
+	}
+	if first := pauses[0]; first < 1_000 || first > 4_000 {
+		t.Errorf("the first pause is %g ms, want 1,000 to 4,000", first)
+	}
+}
+
+func TestBrowserBoardAsksNowAndThenWhereAProxyAnswersWithAPage(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	b := s.preparedAt("/board", boarding+`answer = () => Promise.resolve(`+proxyPage(200, "")+`)`)
+	b.forgive(unauthorized)
+	b.sees(".verdict", "Connection lost")
+	time.Sleep(2 * time.Second)
+	if n := evaluate[int](b, "streams"); n > 4 {
+		t.Errorf("it asked %d times in two seconds", n)
+	}
+}
+
+func TestBrowserBoardTriesAgainThoughAnAnswerNeverComes(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	b := s.preparedAt("/board", boarding+`answer = () => { answer = ask; return new Promise(() => {}) }`)
+	b.forgive(unauthorized)
+	b.sees(".verdict", "The board is for operators of the sale.")
+}
+
+func TestBrowserBoardOpensByItselfWhenItsOperatorSignsInElsewhere(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	board := s.browse("/board")
+	board.forgive(unauthorized)
+	board.sees(".verdict", "The board is for operators of the sale.")
+	elsewhere := board.again(s.url)
+	elsewhere.sees("#live", "Live")
+	promised[bool](elsewhere, `fetch("/dev/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"userId":"operator","admin":true}' })
+		.then((response) => response.ok)`)
+	board.script(`dispatchEvent(new Event("focus"))`)
+	board.sees(".feed", "Live")
 }
 
 // sell has two units of the product bought and another one waited for.

@@ -14,12 +14,17 @@ import (
 // prepared opens a tab in which a script runs before each page's own.
 func (s *shop) prepared(script string) *tab {
 	s.t.Helper()
+	return s.preparedAt("/", script)
+}
+
+func (s *shop) preparedAt(path, script string) *tab {
+	s.t.Helper()
 	b := s.browse("/icon.svg")
 	b.forgive(notFound) // a picture has no icon
 	if _, err := chromedp.Call(b.ctx, page.AddScriptToEvaluateOnNewDocument, page.AddScriptToEvaluateOnNewDocumentParams{Source: script}); err != nil {
 		s.t.Fatal(err)
 	}
-	b.visit(s.url + "/")
+	b.visit(s.url + path)
 	return b
 }
 

@@ -64,7 +64,8 @@ const proxies = {
   520: "unavailable", 521: "unavailable", 522: "unavailable", 523: "unavailable", 524: "unavailable",
 };
 
-async function problemOf(response) {
+// problemOf is what an answer that is no success says.
+export async function problemOf(response) {
   const { status, headers } = response;
   const retryAfter = secondsOf(headers.get("Retry-After"));
   const details = await response.json().catch(() => null);

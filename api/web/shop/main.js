@@ -5,7 +5,7 @@ import { $, clear, setHidden, setText, toast } from "./dom.js";
 import { attempt, orders, render as renderOrders, showOrder, startOrderList } from "./order-list.js";
 import { cardOf, render as renderProducts, startProducts } from "./products.js";
 import { unfinished } from "./purchase.js";
-import { becomeSomeoneElse, followOtherTabs, signIn } from "./session.js";
+import { becomeSomeoneElse, followOtherTabs, signIn, token } from "./session.js";
 import { follow } from "./stream.js";
 
 const states = {
@@ -86,7 +86,7 @@ function welcome(name) {
   $("new-buyer").addEventListener("click", () => attempt(becomeSomeoneElse()));
   followOtherTabs();
   startOrderList();
-  stream = follow({ progress: (event) => orders.progress(event), position: (event) => orders.position(event), changed: showState, renew: signIn });
+  stream = follow({ progress: (event) => orders.progress(event), position: (event) => orders.position(event), changed: showState, token, renew: signIn });
 }
 
 // resume finishes what a reload interrupted.

@@ -1,8 +1,5 @@
-// Who is buying. The demo login believes whoever asks and also sets the
-// HttpOnly cookie that streams need, because EventSource sends no headers.
-//
-// The token stays in this page's memory. The buyer's name is kept for all tabs:
-// they share the cookie, so they have to be the same person.
+// Who is buying. The demo login believes whoever asks. The token stays in this
+// page's memory; the buyer's name is kept for all tabs, which are one person.
 
 import { Problem, request } from "./api.js";
 import { ofAllTabs } from "./storage.js";
@@ -13,9 +10,10 @@ let current = null; // {accessToken, userId}
 let closed = false; // there is no demo login here
 
 export const buyer = () => current?.userId;
+export const token = () => current?.accessToken;
 export const browsing = () => closed;
 
-// signIn gets a new token and cookie. It returns the buyer's name, or null
+// signIn gets a new token. It returns the buyer's name, or null
 // where there is no demo login.
 export async function signIn() {
   if (succeeded()) return startAgain();

@@ -2,21 +2,26 @@
 // stream: a browser has only six connections to a server for all its tabs.
 //
 // Every connect begins with a snapshot, so there is nothing to remember over a
-// loss. The stream reconnects by itself rather than by EventSource, which would
-// come back with whatever cookie there is by then: the sale board's, say.
+// loss. The stream is this buyer's by its token, whoever's the cookie is by now.
+
+import { patience } from "./api.js";
+import { listen } from "./source.js";
 
 const path = "/orders/events";
 const hiddenLife = 60_000; // milliseconds that a tab nobody looks at keeps its connection
 const opening = 15_000; // milliseconds until a stream that does not open counts as lost
+const silence = 45_000; // milliseconds until an open one does: the service sends a comment every 15 s
 
 // follow opens the stream, for a buyer who has just signed in. It calls
 //   progress(event)  for each event,
 //   position(event)  when an order's place in the line is known,
 //   changed(state)   with "connecting", "live", "lost", "offline" or "resting",
-//   renew()          to sign in again before it reconnects; it returns a promise.
-export function follow({ progress, position, changed, renew }) {
-  let source = null;
-  let signedIn = true;
+//   token()          for the buyer's token,
+//   renew()          for a new one before it reconnects; it returns a promise.
+export function follow({ progress, position, changed, token, renew }) {
+  let connection = null; // AbortController of the one that is open, or about to be
+  let live = 0; // when something came first
+  let ended = false; // the token is, or nearly
   let failures = 0;
   let turn = 0; // which call of open is the latest
   let timer; // of the next try, or of the one under way
@@ -30,41 +35,64 @@ export function follow({ progress, position, changed, renew }) {
     const mine = ++turn;
     if (!failures) changed("connecting");
     try {
-      if (!signedIn) await renew();
-    } catch {
-      return mine === turn && lost();
+      if (ended) await renew();
+      ended = false;
+      if (mine === turn) await connect(mine);
+      if (mine === turn) lost();
+    } catch (problem) {
+      if (mine === turn) refused(problem);
     }
-    if (mine === turn) connect();
   }
 
-  function connect() {
-    signedIn = false;
-    source = new EventSource(path);
+  function connect(mine) {
+    connection = new AbortController();
     timer = setTimeout(lost, opening); // a proxy may keep to itself what it is sent
-    source.addEventListener("open", () => {
-      clearTimeout(timer);
-      failures = 0;
-      changed("live");
-    });
-    source.addEventListener("progress", (message) => progress(JSON.parse(message.data)));
-    source.addEventListener("position", (message) => position(JSON.parse(message.data)));
-    source.addEventListener("reauth", open); // the token is about to end
-    source.addEventListener("error", lost);
+    const alive = () => mine === turn && hearing();
+    const heard = (type, data) => mine === turn && events[type]?.(data);
+    return listen(path, { token: token(), signal: connection.signal, alive, heard });
+  }
+
+  const events = {
+    progress: (data) => progress(JSON.parse(data)),
+    position: (data) => position(JSON.parse(data)),
+    reauth: () => { // the token is about to end
+      ended = true;
+      open();
+    },
+  };
+
+  // hearing starts the clock of silence anew: nobody tells a page that its
+  // connection has gone.
+  function hearing() {
+    clearTimeout(timer);
+    timer = setTimeout(lost, silence);
+    if (live) return;
+    live = Date.now();
+    changed("live");
   }
 
   function close() {
     turn++;
     clearTimeout(timer);
-    source?.close();
-    source = null;
+    connection?.abort();
+    connection = null;
+    live = 0;
+  }
+
+  function refused(problem) {
+    ended ||= problem.status === 401;
+    lost(problem);
   }
 
   // lost tries again after a while, spread so that the buyers of a server that
-  // went away do not all come back at once.
-  function lost() {
+  // went away do not all come back at once, and no sooner than they are asked to.
+  // One that ends as soon as it is open is none.
+  function lost(problem) {
+    if (live && Date.now() - live > opening) failures = 0;
     close();
     changed(navigator.onLine ? "lost" : "offline");
-    timer = setTimeout(open, 1000 + Math.random() * Math.min(3000 * ++failures, 14_000));
+    const wait = 1000 + Math.random() * Math.min(3000 * ++failures, 14_000);
+    timer = setTimeout(open, problem?.retryAfter ? Math.max(wait, patience(problem)) : wait);
   }
 
   function rest() {
@@ -86,7 +114,7 @@ export function follow({ progress, position, changed, renew }) {
   const changedNetwork = () => asleep || open();
 
   function reopen() {
-    if (source?.readyState !== EventSource.OPEN) open();
+    if (!live) open();
   }
 
   document.addEventListener("visibilitychange", seen);
