@@ -16,15 +16,23 @@ export function setHidden(element, hidden) {
   if (element.hidden !== hidden) element.hidden = hidden;
 }
 
+// setOff says that a control does nothing now. Unlike one that is disabled, it
+// keeps the focus that it has.
+export function setOff(element, off) {
+  if (element.getAttribute("aria-disabled") !== String(off)) element.setAttribute("aria-disabled", off);
+}
+
+export const focusIn = (element) => element.contains(document.activeElement);
+
 export function setTone(element, tone) {
   if (element.dataset.tone !== tone) element.dataset.tone = tone;
 }
 
 // clear takes the skeletons out of a list, once there is something to show.
 export function clear(list) {
-  if (list.ariaBusy !== "true") return;
+  if (list.getAttribute("aria-busy") !== "true") return;
   list.replaceChildren();
-  list.ariaBusy = "false";
+  list.setAttribute("aria-busy", "false");
 }
 
 // announce tells screen readers what sighted people see happen elsewhere.

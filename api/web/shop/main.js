@@ -1,7 +1,7 @@
 // The shop page. It uses nothing but the public API.
 
 import { patience, pause } from "./api.js";
-import { $, clear, setHidden, setText, toast } from "./dom.js";
+import { $, announce, clear, setHidden, setText, toast } from "./dom.js";
 import { attempt, orders, render as renderOrders, showOrder, startOrderList } from "./order-list.js";
 import { cardOf, render as renderProducts, startProducts } from "./products.js";
 import { unfinished } from "./purchase.js";
@@ -52,9 +52,11 @@ async function catchUp() {
   }
 }
 
-function ordered(accepted, body, product) {
+// ordered leaves alone who has gone on to another product meanwhile.
+function ordered(accepted, body, product, here) {
   orders.add(accepted, body, product.currency);
-  showOrder(accepted.orderId);
+  if (here) showOrder(accepted.orderId);
+  else announce(`${product.name}: ordered.`);
 }
 
 // signedIn keeps trying: a server that is restarting is back in a moment.

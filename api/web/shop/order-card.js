@@ -2,7 +2,7 @@
 
 import { drawing } from "./art.js";
 import { until } from "./clock.js";
-import { part, setHidden, setText, setTone, stamp } from "./dom.js";
+import { focusIn, part, setHidden, setText, setTone, stamp } from "./dom.js";
 import { clockTime, count, countdown, inLine, moment, path, statuses } from "./format.js";
 import { money } from "../money.js";
 
@@ -47,6 +47,8 @@ export class OrderCard {
     const pay = this.part("pay");
     const payable = order.status === "PAYMENT_PENDING" && order.paymentUrl;
     if (payable && pay.href !== order.paymentUrl) pay.href = order.paymentUrl;
+    // What is hidden loses the focus to nowhere.
+    if ((!payable && focusIn(pay)) || (final && focusIn(this.part("cancel")))) this.summary.focus();
     setText(pay, `Pay ${money(order.amount, order.currency)}`);
     setHidden(pay, !payable);
     setHidden(this.part("cancel"), Boolean(final));

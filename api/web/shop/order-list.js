@@ -2,7 +2,7 @@
 
 import { patience, pause } from "./api.js";
 import { everySecond } from "./clock.js";
-import { $, announce, clear, reveal, setHidden, setText, toast } from "./dom.js";
+import { $, announce, clear, focusIn, reveal, setHidden, setText, toast } from "./dom.js";
 import { statuses } from "./format.js";
 import { money } from "../money.js";
 import { OrderCard } from "./order-card.js";
@@ -18,7 +18,7 @@ export const orders = new Orders(changed);
 
 export function startOrderList() {
   $("order-filter").addEventListener("change", (event) => attempt(orders.choose(event.target.value)));
-  $("older").addEventListener("click", () => attempt(orders.more()));
+  $("older").addEventListener("click", () => attempt(showOlder()));
   everySecond(() => {
     cards.forEach((card) => card.tick());
     orders.lookAhead();
@@ -32,6 +32,16 @@ export async function attempt(work) {
   } catch (problem) {
     toast(cannot(problem), 6000);
   }
+}
+
+// showOlder goes on at the first that is new where there is nothing older to ask
+// for: the button, which has the focus, is gone then.
+async function showOlder() {
+  const before = orders.list.length;
+  const focused = focusIn($("older"));
+  await orders.more();
+  const next = orders.list[before];
+  if (focused && next && !orders.cursor) cards.get(next.orderId).summary.focus({ preventScroll: true });
 }
 
 // showOrder unfolds an order and brings it into view.
@@ -51,7 +61,7 @@ function changed(order, previous) {
   if (!order) return;
   const card = cards.get(order.orderId);
   if (card?.details.open) orders.complete(order.orderId).catch(() => {}); // the next event asks again
-  if (previous && previous !== order.status) announce(`${nameOf(order.productId)}: ${orders.events(order.orderId).at(-1).message}`);
+  if (previous && previous !== order.status) announce(`${nameOf(order.productId)}: ${orders.events(order.orderId).at(-1)?.message ?? statuses[order.status].step}`);
 }
 
 export function render() {
@@ -59,16 +69,21 @@ export function render() {
   const shown = orders.list;
   clear($("order-list"));
   for (const [id, card] of cards) {
-    if (!shown.some((o) => o.orderId === id)) {
-      card.element.remove();
-      cards.delete(id);
-    }
+    if (!shown.some((o) => o.orderId === id)) remove(id, card);
   }
   shown.forEach(place);
   setHidden($("no-orders"), shown.length > 0);
   setText($("no-orders-text"), orders.filter ? "No orders like that." : "Buy something and watch it move: placed, reserved, paid, confirmed.");
   setHidden($("older"), !orders.cursor);
   setText($("open-count"), String(orders.awaitingPayment || ""));
+}
+
+// remove hands the focus on, to the next order.
+function remove(id, { element }) {
+  const beside = element.nextElementSibling ?? element.previousElementSibling;
+  if (focusIn(element)) (beside?.querySelector("summary") ?? $("order-filter")).focus();
+  element.remove();
+  cards.delete(id);
 }
 
 // place puts an order's card where it belongs, without moving one that is
@@ -98,7 +113,7 @@ async function cancel(card) {
   try {
     const answer = await patiently(() => call("POST", `/orders/${orderId}/cancel`));
     if (answer.cancelRequested) announce("Cancellation is on its way.");
-    else card.summary.focus();
+    await orders.look(orderId).catch(() => {}); // the stream tells it, if there is one
   } catch (problem) {
     card.trouble(cannot(problem));
   } finally {

@@ -3,12 +3,18 @@
 // one with the greater seq is right.
 
 import { now } from "./clock.js";
+import { statuses } from "./format.js";
 import { call } from "./session.js";
 
 const pageSize = 10;
 const shortestLook = 2500; // milliseconds between two looks at an order's place in the line
 const longestLook = 10_000;
 const gathering = 150; // milliseconds in which unknown orders share one look
+
+// unlessPassing lets go of what no other try would bring.
+function unlessPassing(problem) {
+  if (problem.passing) throw problem;
+}
 
 export class Orders {
   #byId = new Map();
@@ -46,7 +52,8 @@ export class Orders {
     return this.#byId.get(id);
   }
 
-  // load reads the newest page, more the one after; find one order.
+  // load reads the newest page, and each order that is not on it and was on its
+  // way when it was heard of last; more reads the page after, find one order.
   async load() {
     const { filter } = this;
     const { orders, nextCursor } = await this.#page();
@@ -56,6 +63,14 @@ export class Orders {
       this.#paged = true; // looking again must not forget how far was read
     }
     this.changed();
+    const rest = [...this.#byId.values()].filter((o) => !statuses[o.status].final && !orders.some((read) => read.orderId === o.orderId));
+    for (const { orderId } of rest) await this.look(orderId).catch(unlessPassing);
+  }
+
+  // look reads one order anew.
+  async look(id) {
+    this.#keep(await call("GET", `/orders/${id}`));
+    this.changed(this.#byId.get(id));
   }
 
   async choose(filter) {

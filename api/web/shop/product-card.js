@@ -2,7 +2,7 @@
 
 import { drawing } from "./art.js";
 import { until } from "./clock.js";
-import { part, setHidden, setText, setTone, stamp } from "./dom.js";
+import { focusIn, part, setHidden, setOff, setText, setTone, stamp } from "./dom.js";
 import { count, countdown, moment } from "./format.js";
 import { money } from "../money.js";
 import { attempt, place } from "./purchase.js";
@@ -22,8 +22,9 @@ export class ProductCard {
   #sending = null; // AbortController of the order that is on its way
   #resting = false;
 
-  // ordered(accepted, body, product) is called with each order that was taken,
-  // and refresh() to read the products anew; it returns a promise.
+  // ordered(accepted, body, product, here) is called with each order that was
+  // taken, and whether its buyer is still at this card; refresh() to read the
+  // products anew; it returns a promise.
   constructor(product, { ordered, refresh }) {
     this.element = stamp("product-template");
     this.ordered = ordered;
@@ -58,6 +59,7 @@ export class ProductCard {
   }
 
   #step(by) {
+    if (!this.#offered) return;
     this.form.quantity.value = Math.min(1000, Math.max(1, this.quantity + by));
     this.render();
   }
@@ -76,8 +78,12 @@ export class ProductCard {
     return state;
   }
 
+  get #offered() {
+    return this.state === "open" && Boolean(buyer());
+  }
+
   get #buyable() {
-    return this.state === "open" && buyer() && !this.#sending && !this.#resting;
+    return this.#offered && !this.#sending && !this.#resting;
   }
 
   render() {
@@ -91,11 +97,10 @@ export class ProductCard {
     setText(this.part("price"), money(p.unitPrice, p.currency));
     this.#renderStock(state);
     setText(this.part("buy"), this.#label(state));
-    // aria-disabled rather than disabled: a button that has the focus keeps it.
-    this.part("buy").setAttribute("aria-disabled", String(!this.#buyable));
+    setOff(this.part("buy"), !this.#buyable);
     this.part("quantity-group").setAttribute("aria-label", `Quantity of ${p.name}`);
-    for (const name of ["less", "more"]) this.part(name).disabled = state !== "open" || !buyer();
-    this.form.quantity.disabled = state !== "open" || !buyer();
+    for (const control of [this.part("less"), this.part("more"), this.form.quantity]) setOff(control, !this.#offered);
+    this.form.quantity.readOnly = !this.#offered;
   }
 
   #renderStock(state) {
@@ -137,10 +142,11 @@ export class ProductCard {
     this.render();
     try {
       const accepted = await place(made, (problem, seconds) => this.#wait(problem, seconds), this.#sending.signal);
+      const here = focusIn(this.element) || document.activeElement === document.body;
       this.#dismiss();
       this.#rest();
       this.form.reset();
-      this.ordered(accepted, made.body, this.#product);
+      this.ordered(accepted, made.body, this.#product, here);
     } catch (problem) {
       if (this.#sending.signal.aborted) this.#note("Stopped", "Should the order have got through, it is among your orders.");
       else await this.#refuse(problem, made.body);
@@ -159,13 +165,15 @@ export class ProductCard {
   }
 
   #wait(problem, seconds) {
-    const [title, text] = waiting(problem, seconds);
+    const [title, text, when] = waiting(problem, seconds);
     this.#note(title, text, "Stop trying", () => this.#sending?.abort());
+    setText(this.part("note-when"), when);
   }
 
-  async #refuse(problem, { quantity, unitPrice }) {
+  async #refuse(problem, body) {
     await this.refresh();
-    const [title, text] = refused(problem, this.#product, quantity);
+    const { quantity, unitPrice } = body;
+    const [title, text] = refused(problem, this.#product, body);
     const { productId, unitPrice: price, currency } = this.#product;
     if (problem.code !== "price-changed" || price === unitPrice) return this.#note(title, text);
     // What is agreed to is what the button says, also once it is another price.
@@ -176,16 +184,18 @@ export class ProductCard {
   #note(title, text, label, act) {
     setText(this.part("note-title"), title);
     setText(this.part("note-text"), text);
+    setText(this.part("note-when"), "");
+    setHidden(this.part("close"), label === "Stop trying");
+    setHidden(this.part("note"), false);
     const action = this.part("note-action");
+    if (!label && focusIn(action)) this.part("close").focus();
     setText(action, label || "");
     setHidden(action, !label);
     action.onclick = act || null;
-    setHidden(this.part("close"), label === "Stop trying");
-    setHidden(this.part("note"), false);
   }
 
   #dismiss() {
-    if (this.part("note").contains(document.activeElement)) this.part("buy").focus();
+    if (focusIn(this.part("note"))) this.part("buy").focus();
     setHidden(this.part("note"), true);
   }
 }

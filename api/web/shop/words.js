@@ -13,7 +13,9 @@ const refusals = {
     ? ["Not open yet", "The sale has not begun. Buy opens by itself when it does."]
     : ["The sale is over", "This one can no longer be ordered."],
   "price-unavailable": () => ["No price right now", "The shop is just getting its prices back. Try again in a moment; nothing was ordered."],
-  "price-changed": (product) => ["The price has changed", `It is ${money(product.unitPrice, product.currency)} now. Nothing was ordered.`],
+  "price-changed": (product, _, asked) => ["The price has changed", product.unitPrice === asked
+    ? "The new one shows up here in a moment. Nothing was ordered."
+    : `It is ${money(product.unitPrice, product.currency)} now. Nothing was ordered.`],
   unauthenticated: () => ["You are signed out", "Reload the page to sign in again. Nothing was ordered."],
   overslept: () => ["Still want it?", "This page slept for a while and does not order by itself any more. Should the order have got through before, it is among your orders."],
   forbidden: () => ["Not for this account", "Your account may not buy here."],
@@ -29,16 +31,16 @@ const waits = {
 };
 
 // refused says why an order was not taken: [title, text].
-export function refused(problem, product, quantity) {
+export function refused(problem, product, { quantity, unitPrice }) {
   const words = refusals[problem.code];
-  return words ? words(product, quantity) : ["That did not work", problem.message];
+  return words ? words(product, quantity, unitPrice) : ["That did not work", problem.message];
 }
 
-// waiting says why an order is taken later, and that it happens by itself.
+// waiting says why an order is taken later, and that it happens by itself; and
+// apart from it when, which no screen reader wants to tell each second.
 export function waiting(problem, seconds) {
   const reason = navigator.onLine ? waits[problem.code] || "One moment." : "You are offline.";
-  const when = seconds > 0 ? `Trying again in ${seconds} s` : "Trying again";
-  return [reason, `${when}, as one and the same order.`];
+  return [reason, "Trying again, as one and the same order.", seconds > 0 ? `Next in ${seconds} s.` : ""];
 }
 
 // cannot says why something else than an order did not work.
