@@ -8,11 +8,15 @@ let bestAt = 0;
 const sampleLife = 60_000; // after this, a worse sample is better than an old one
 
 // observe learns from an answer that carries the server's time: it was written
-// about half a round trip ago, so the shortest round trip errs least.
+// about half a round trip ago, so the shortest round trip errs least. Where an
+// answer says what cannot be, this device's clock was set meanwhile.
 export function observe(serverTime, sentAt, receivedAt) {
   const roundTrip = receivedAt - sentAt;
-  if (roundTrip > best && receivedAt - bestAt < sampleLife) return;
-  offset = new Date(serverTime) - (sentAt + roundTrip / 2);
+  if (roundTrip < 0) return; // it was set while the answer was on its way
+  const told = new Date(serverTime) - (sentAt + roundTrip / 2);
+  const possible = Math.abs(told - offset) <= (roundTrip + best) / 2;
+  if (possible && roundTrip > best && receivedAt - bestAt < sampleLife) return;
+  offset = told;
   best = roundTrip;
   bestAt = receivedAt;
 }

@@ -14,12 +14,14 @@ let handlers;
 let watcher;
 let failures = 0;
 let timer;
+let asked = 0; // looks, of which
+let latest = 0; // is the one that is shown
 
 // startProducts shows the shelf. ordered is called with each order that was
 // taken, shown() after each look at the products, and reached() when the
 // service answers again after a failure.
 export function startProducts({ ordered, shown, reached }) {
-  handlers = { ordered, refresh };
+  handlers = { ordered, refresh: look };
   watcher = { shown, reached };
   everySecond(render);
   document.addEventListener("visibilitychange", () => !document.hidden && refresh());
@@ -44,10 +46,15 @@ function showFigures(all) {
 export const cardOf = (id) => cards.get(id);
 export const nameOf = (id) => cards.get(id)?.product.name || id;
 
-// refresh reads the products now, and again after a while. It does not throw.
-export async function refresh() {
+// refresh reads the products now, and again after a while, unless nobody looks.
+async function refresh() {
   clearTimeout(timer);
-  if (document.hidden) return; // and not again until somebody looks
+  if (!document.hidden) await look(); // and not again until somebody does
+}
+
+// look does not throw.
+async function look() {
+  clearTimeout(timer);
   try {
     await read();
     watcher.shown();
@@ -71,8 +78,11 @@ function plan(milliseconds) {
 }
 
 async function read() {
+  const mine = ++asked;
   const sentAt = Date.now();
   const { products } = await request("GET", "/products");
+  if (mine < latest) return; // overtaken by the answer to a later look
+  latest = mine;
   if (products.length) observe(products[0].serverTime, sentAt, Date.now());
   show(products);
 }
