@@ -53,6 +53,39 @@ func TestBrowserPagesNameWhatCanBeUsedAndFitAPhone(t *testing.T) {
 	docs.accessible("/docs")
 }
 
+func TestBrowserPagesFitASmallPhoneThoughTheyHaveMuchToSay(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	s.priced(9_007_199_254_740, "USD")
+	shop := s.browse("/")
+	shop.finds("button", "Buy for $90,071,992,547.40")
+	shop.answered(proxyPage(503, `"Retry-After": "20"`))
+	shop.press("button", "Buy for $90,071,992,547.40")
+	shop.sees("#product-list [role=alert]", "Next in")
+	shop.resize(320, 640)
+	shop.becomes(`[document.querySelector("[role=alert]")].every((note) => note.scrollHeight <= note.clientHeight)`)
+	shop.fitsPhone("a shop that tries again")
+	shop.seesOrder("Awaiting payment")
+	shop.fitsPhone("a shop with an order")
+	shop.resize(320, 640)
+	shop.becomes(`document.querySelector("#order-list .what").clientWidth > 100`)
+	shop.press("link", "Pay $90,071,992,547.40")
+	shop.sees("h1", "To pay")
+	shop.fitsPhone("the sandbox")
+
+	board := s.operate()
+	board.sees("#refusals-note", "nothing refused")
+	for _, width := range []int64{320, 1280} {
+		board.resize(width, 800)
+		board.becomes(`(([title, note]) => title.bottom <= note.top || title.right <= note.left)(["refusals-title", "refusals-note"].map((id) => {
+			const range = document.createRange()
+			range.selectNodeContents(document.getElementById(id))
+			return range.getBoundingClientRect()
+		}))`)
+	}
+}
+
 func TestBrowserShowsTheReferenceOfTheAPI(t *testing.T) {
 	t.Parallel()
 	s := newStorefront(t)
@@ -81,7 +114,7 @@ func (b *tab) accessible(page string) {
 // phone: charts follow the width a moment later.
 func (b *tab) fitsPhone(page string) {
 	b.t.Helper()
-	b.resize(360, 740)
+	b.resize(320, 640)
 	defer b.resize(1280, 800)
 	var outside string
 	defer func() {
