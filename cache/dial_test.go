@@ -61,11 +61,15 @@ func TestASilentPeerIsStillGivenUp(t *testing.T) {
 
 func TestWhatWasNotDeliveredWhenALineIsGivenUpNeverIs(t *testing.T) {
 	ours, theirs := pair(t)
-	if err := ours.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
-		t.Fatal(err)
+	var written int
+	err := os.ErrDeadlineExceeded
+	for tries := 0; tries < 5 && written == 0; tries++ { // a busy machine may stop us before we write
+		if err := ours.SetWriteDeadline(time.Now().Add(200 * time.Millisecond)); err != nil {
+			t.Fatal(err)
+		}
+		written, err = ours.Write(make([]byte, 64<<20)) // more than kernels keep
 	}
-	written, err := ours.Write(make([]byte, 64<<20)) // more than kernels keep
-	if !errors.Is(err, os.ErrDeadlineExceeded) {
+	if written == 0 || !errors.Is(err, os.ErrDeadlineExceeded) {
 		t.Fatalf("%d bytes, %v", written, err)
 	}
 	if err := ours.Close(); err != nil {
