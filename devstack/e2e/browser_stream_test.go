@@ -92,13 +92,14 @@ func TestBrowserComesBackWithTheTokenThatItHas(t *testing.T) {
 	s.product(5)
 	b := s.prepared(streaming)
 	b.sees("#live", "Live")
-	b.script(`fetch("/dev/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"userId":"mallory"}' })
+	b.script(`window.before = [streams, logins]
+		fetch("/dev/login", { method: "POST", headers: { "Content-Type": "application/json" }, body: '{"userId":"mallory"}' })
 		.then(() => dispatchEvent(new Event("online")))`)
-	b.becomes("streams === 2")
+	b.becomes("streams > before[0]")
 	b.sees("#live", "Live")
 	b.buy() // the stream is the buyer's, and not of whom the cookie is now
-	if n := evaluate[int](b, "logins"); n != 2 {
-		t.Errorf("%d logins, want the page's and the test's", n)
+	if n := evaluate[int](b, "logins - before[1]"); n != 1 {
+		t.Errorf("%d logins, want only the test's", n)
 	}
 }
 
@@ -127,7 +128,7 @@ func TestBrowserNoticesThatItsConnectionHasGone(t *testing.T) {
 		const later = setTimeout
 		window.setTimeout = (call, after, ...rest) => later(call, after === 45_000 && streams === 1 ? 1500 : after, ...rest)`)
 	b.sees("#live", "Live")
-	b.becomes("streams === 2")
+	b.becomes("streams > 1")
 	b.sees("#live", "Live")
 }
 
@@ -136,7 +137,7 @@ func TestBrowserSignsInAgainWhenItsTokenHasEnded(t *testing.T) {
 	s := newStorefront(t)
 	s.start("all")
 	b := s.prepared(streaming + `answer = () => { answer = ask; return Promise.resolve(` + proxyPage(401, "") + `) }`)
-	b.becomes("logins === 2")
+	b.becomes("logins > 1")
 	b.sees("#live", "Live")
 }
 
