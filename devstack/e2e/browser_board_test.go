@@ -34,18 +34,6 @@ func TestBrowserBoardSaysWhenItsFiguresAreOldAndRecovers(t *testing.T) {
 	b.seesSold()
 }
 
-// boarding counts how often the board asks for its stream, and lets a test answer.
-const boarding = `
-	const ask = fetch
-	window.streams = 0
-	window.answer = ask
-	fetch = (path, ...rest) => {
-		if (path !== "/board/events") return ask(path, ...rest)
-		streams++
-		return answer(path, ...rest)
-	}
-`
-
 func TestBrowserBoardsComeBackAtTimesOfTheirOwnAndLessAndLess(t *testing.T) {
 	t.Parallel()
 	s := newStorefront(t)

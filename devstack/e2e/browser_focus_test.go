@@ -58,14 +58,7 @@ func TestBrowserHandsTheFocusOnWhenWhatHasItIsGone(t *testing.T) {
 
 func TestBrowserGoesOnAtTheFirstOlderOrder(t *testing.T) {
 	t.Parallel()
-	s := newStorefront(t)
-	s.start("api")
-	productID := s.product(20)
-	b := s.browse("/")
-	for buyer, n := s.buyer(b.buyer(), user), 0; n < 12; n++ {
-		buyer.buy(productID, 1)
-	}
-	b.visit(s.url + "/")
+	b := withTwelveOrders(t)
 	b.press("button", "Show older orders")
 	b.focuses("#order-list li:nth-child(n + 11) summary")
 }

@@ -12,9 +12,9 @@ const looked = `(() => {
 	return looks.length >= 2 && performance.now() - Math.max(...looks.map((e) => e.responseEnd)) > 1000
 })()`
 
-// The arrow keys go through a list of choices faster than answers come.
-func TestBrowserPagesThroughWhatTheLastFilterLetsThrough(t *testing.T) {
-	t.Parallel()
+// withTwelveOrders is a shop's page whose buyer has more orders than it lists at once.
+func withTwelveOrders(t *testing.T) *tab {
+	t.Helper()
 	s := newStorefront(t)
 	s.start("api")
 	productID := s.product(20)
@@ -23,6 +23,13 @@ func TestBrowserPagesThroughWhatTheLastFilterLetsThrough(t *testing.T) {
 		buyer.buy(productID, 1)
 	}
 	b.visit(s.url + "/")
+	return b
+}
+
+// The arrow keys go through a list of choices faster than answers come.
+func TestBrowserPagesThroughWhatTheLastFilterLetsThrough(t *testing.T) {
+	t.Parallel()
+	b := withTwelveOrders(t)
 	b.finds("button", "Show older orders")
 	b.becomes(looked) // the stream has told of orders that are not listed yet, and they are looked for
 	b.script(`const ask = fetch

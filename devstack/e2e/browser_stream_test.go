@@ -6,15 +6,21 @@ import (
 	"time"
 )
 
-// streaming counts a page's streams and logins, and lets a test answer the former.
-const streaming = `
+// streaming holds the streams of the shop, boarding those of the board.
+const (
+	streaming = `const events = "/orders/events"` + streamsOf
+	boarding  = `const events = "/board/events"` + streamsOf
+)
+
+// streamsOf counts a page's streams and logins, and lets a test answer the former.
+const streamsOf = `
 	const ask = fetch
 	window.streams = 0
 	window.logins = 0
 	window.answer = ask
 	fetch = (path, ...rest) => {
 		if (path === "/dev/login") logins++
-		if (path !== "/orders/events") return ask(path, ...rest)
+		if (path !== events) return ask(path, ...rest)
 		streams++
 		return answer(path, ...rest)
 	}

@@ -69,7 +69,7 @@ export class Orders {
 
   // look reads one order anew.
   async look(id) {
-    this.#keep(await call("GET", `/orders/${id}`));
+    await this.#read(id);
     this.changed(this.#byId.get(id));
   }
 
@@ -90,9 +90,13 @@ export class Orders {
   }
 
   async find(id) {
-    if (!this.#byId.has(id)) this.#keep(await call("GET", `/orders/${id}`));
+    if (!this.#byId.has(id)) await this.#read(id);
     this.changed();
     return this.#byId.get(id);
+  }
+
+  async #read(id) {
+    this.#keep(await call("GET", `/orders/${id}`));
   }
 
   #page(cursor) {
