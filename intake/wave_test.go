@@ -315,10 +315,12 @@ func TestARefusalOfTheGateSaysNothingAboutTheDatabase(t *testing.T) {
 		b := &backend{commits: time.Hour}
 		i := New(Config{Waves: 1, Budget: 20 * time.Millisecond, Meter: b, Log: zerolog.Nop()}, b, b)
 		_ = buy(i) // cut off
+		synctest.Wait()
 		b.holdErr = order.Errorf(order.CodeSoldOut, "None is left.")
 		if err := buy(i); order.CodeOf(err) != order.CodeSoldOut {
 			t.Error(err)
 		}
+		synctest.Wait() // who has his answer does not know yet that the wave has ended
 		b.holdErr = nil
 		var refused atomic.Int32
 		for range 40 {
