@@ -34,8 +34,17 @@ func (s *Store) SharedIdleLimit(ctx context.Context) (limit string, err error) {
 	return limit, err
 }
 
-// Degrade has the connection that the pool uses next take no writes any more.
-func (s *Store) Degrade(ctx context.Context) error {
-	_, err := s.pool.Exec(ctx, `SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`)
-	return err
+// Degrade has so many connections of the pool take no writes any more.
+func (s *Store) Degrade(ctx context.Context, connections int) error {
+	for range connections {
+		conn, err := s.pool.Acquire(ctx)
+		if err != nil {
+			return err
+		}
+		defer conn.Release() // not before the others are taken
+		if _, err := conn.Exec(ctx, `SET SESSION CHARACTERISTICS AS TRANSACTION READ ONLY`); err != nil {
+			return err
+		}
+	}
+	return nil
 }

@@ -124,6 +124,37 @@ func TestALeaderWhoseLineFallsSilentEndsAndAnotherFollows(t *testing.T) {
 	}
 }
 
+// It waits for the lock, on a line of its own that falls silent, while another leads.
+func TestAFollowerWhoseLineFellSilentLeadsWhenItIsNeeded(t *testing.T) {
+	shop := newShop(t)
+	line, url := newLine(t, shop.url)
+	s := storetest.Open(t, url+"&application_name="+t.Name()[:40])
+	ctx, cancel := context.WithCancel(t.Context())
+	ended := make(chan error, 2)
+	first, second := newTerm(), newTerm()
+	leading, resign := context.WithCancel(ctx)
+	go func() { ended <- shop.Lead(leading, "gate", first.run) }()
+	first.await(t, first.begun, silence, "nobody leads")
+	go func() { ended <- s.Lead(ctx, "gate", second.run) }()
+	eventually(t, "another waits to follow", func() bool {
+		return shop.count(t, `SELECT count(*) FROM pg_stat_activity
+			WHERE application_name = '`+t.Name()[:40]+`' AND query LIKE '%pg_try_advisory_lock%'`) > 0
+	})
+
+	line.Freeze()
+	time.Sleep(2 * time.Second) // it asks every second
+	line.Renew()
+	resign()
+	second.await(t, second.begun, 2*silence, "it never leads")
+
+	cancel()
+	for range 2 {
+		if err := <-ended; !errors.Is(err, context.Canceled) {
+			t.Errorf("Lead returned %v", err)
+		}
+	}
+}
+
 // term is a time of leadership, the first of several where a busy server answers
 // a leader too late.
 type term struct {
@@ -211,9 +242,11 @@ func TestATransactionThroughAPoolerBringsItsLimitAlong(t *testing.T) {
 	}
 }
 
+// The first to meet one of them closes the others as well.
 func TestADemotedServersConnectionsAreNotUsedAgain(t *testing.T) {
+	const demoted = 3
 	shop := newShop(t)
-	s, err := store.Open(t.Context(), store.Config{URL: shop.url, MaxConns: 1, Log: zerolog.Nop()})
+	s, err := store.Open(t.Context(), store.Config{URL: shop.url, MaxConns: demoted, Log: zerolog.Nop()})
 	must(t, err)
 	t.Cleanup(s.Close)
 	put := func() error {
@@ -221,12 +254,14 @@ func TestADemotedServersConnectionsAreNotUsedAgain(t *testing.T) {
 		return err
 	}
 	for name, ask := range map[string]func() error{"ping": func() error { return s.Ping(t.Context()) }, "write": put} {
-		must(t, s.Degrade(t.Context()))
+		must(t, s.Degrade(t.Context(), demoted))
 		if err := ask(); order.CodeOf(err) != order.CodeUnavailable {
 			t.Errorf("%s on a read-only connection: %v", name, err)
 		}
-		if err := ask(); err != nil {
-			t.Errorf("%s after it: %v", name, err)
+		for range demoted {
+			if err := ask(); err != nil {
+				t.Errorf("%s after it: %v", name, err)
+			}
 		}
 	}
 }

@@ -163,7 +163,7 @@ func (s *shop) expectAcceptedSince(t time.Time) {
 	s.t.Logf("the first order was accepted after %s", time.Since(t).Round(10*time.Millisecond))
 }
 
-// expectAnswered fails the test unless buyers heard within 10 s what became of
+// expectAnswered fails the test unless buyers heard in time what became of
 // their orders while the backend was silent. Where they are refused it must soon
 // be at once, for nearly all: now and then one has to find out whether the trouble
 // is over, and nobody is quick while the whole machine stalls. Else some must get in:

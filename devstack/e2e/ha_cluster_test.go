@@ -19,6 +19,7 @@ import (
 	"github.com/rs/zerolog"
 
 	"order-service/devstack/process"
+	"order-service/devstack/redis"
 	"order-service/order"
 )
 
@@ -45,7 +46,7 @@ func (n *node) start() {
 	n.t.Helper()
 	path, err := exec.LookPath("redis-server")
 	if err != nil {
-		n.t.Skip("there is no redis-server in PATH (Debian: apt-get install redis-server)")
+		n.t.Fatal(redis.ErrMissing)
 	}
 	n.process, err = process.Start(process.Command{
 		Name: "redis-server", Path: path, Dir: n.dir, Log: filepath.Join(n.dir, "redis.log"), Quit: syscall.SIGTERM,
