@@ -5,12 +5,28 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
 
 	"order-service/order"
 )
+
+// The table above the codes is where a reader learns what they are for.
+func TestTheTableOfErrorsListsEveryCode(t *testing.T) {
+	source, err := os.ReadFile("errors.go")
+	if err != nil {
+		t.Fatal(err)
+	}
+	table, constants, _ := strings.Cut(string(source), "const (")
+	for _, code := range regexp.MustCompile(`Code = "([a-z-]+)"`).FindAllStringSubmatch(constants, -1) {
+		if !regexp.MustCompile(`(?m)^//\t.*[ ;]` + code[1] + `\b(,|;|$)`).MatchString(table) {
+			t.Errorf("%s is not in it", code[1])
+		}
+	}
+}
 
 // checkFields checks that err is a validation error about exactly these fields.
 func checkFields(t *testing.T, err error, want []string) {
