@@ -50,6 +50,7 @@ var onlyIn = map[string]string{
 	"github.com/twmb/franz-go":     "bus",
 	"github.com/prometheus":        "metrics",
 	"go.temporal.io":               "saga",
+	"google.golang.org/grpc":       "saga",
 	"github.com/caarlos0/env":      "config",
 	"github.com/standard-webhooks": "api",
 	"github.com/golang-jwt":        "api",

@@ -83,6 +83,7 @@ func Dial(cfg Config) (*Client, error) {
 			GrpcCompression:  &client.GrpcCompressionNone{},
 			KeepAliveTime:    keepAliveTime,
 			KeepAliveTimeout: keepAliveTimeout,
+			DialOptions:      connected(cfg.TLS),
 		},
 	}
 	if cfg.Meter != nil {
