@@ -128,7 +128,8 @@ func TestALeaderWhoseLineFallsSilentEndsAndAnotherFollows(t *testing.T) {
 func TestAFollowerWhoseLineFellSilentLeadsWhenItIsNeeded(t *testing.T) {
 	shop := newShop(t)
 	line, url := newLine(t, shop.url)
-	s := storetest.Open(t, url+"&application_name="+t.Name()[:40])
+	const follower = "follower"
+	s := storetest.Open(t, url+"&application_name="+follower)
 	ctx, cancel := context.WithCancel(t.Context())
 	ended := make(chan error, 2)
 	first, second := newTerm(), newTerm()
@@ -138,7 +139,7 @@ func TestAFollowerWhoseLineFellSilentLeadsWhenItIsNeeded(t *testing.T) {
 	go func() { ended <- s.Lead(ctx, "gate", second.run) }()
 	eventually(t, "another waits to follow", func() bool {
 		return shop.count(t, `SELECT count(*) FROM pg_stat_activity
-			WHERE application_name = '`+t.Name()[:40]+`' AND query LIKE '%pg_try_advisory_lock%'`) > 0
+			WHERE application_name = '`+follower+`' AND query LIKE '%pg_try_advisory_lock%'`) > 0
 	})
 
 	line.Freeze()

@@ -162,7 +162,7 @@ func TestPaymentsReportedWhileNoWorkerRunsAreAppliedOrRefundedByTheNext(t *testi
 	s.expectSettledPayment(unseen.PaymentID, early.await(unseen.OrderID, order.Confirmed).Status)
 	paid.await(waiting.OrderID, order.Confirmed)
 	buys, back := waiting.PaymentID, second.PaymentID
-	if s.paymentState(buys) != order.PaymentApplied { // the worker hears of updates before signals, however late they are
+	if s.paymentState(buys) != order.PaymentApplied { // which of the two the worker hears of first, nobody promises
 		buys, back = back, buys
 	}
 	s.expectSettledPayment(buys, order.Confirmed)
