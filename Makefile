@@ -36,7 +36,7 @@ run: setup-run build ## start everything on http://127.0.0.1:8080; data stays in
 demo: setup-run build ## as run, with a simulated sale: watch the shop, and the board on /board
 	@$(STACK) --data .data --demo --sale -- bin/order-service --role=all
 
-test: test-unit test-e2e ## all tests, on real servers that are started for them
+test: test-unit test-e2e ## all tests, on servers that are started for them; Kafka is one in Go
 
 test-unit: setup-test build ## the packages' tests with the race detector
 	$(RACE) $(STACK) -- go test -race ./...
@@ -60,7 +60,7 @@ test-ha: setup-test-real build ## Postgres, Redis and Kafka failing over in mid-
 test-bare: ## make demo and make test as a newcomer finds them: a bare Debian in a chroot, as root
 	@scripts/bare
 
-soak: setup-test build ## the same with every fault at every failpoint, long outages, 5,000 histories
+soak: setup-test build ## test-e2e with every fault at every failpoint, long outages, 5,000 histories
 	cd devstack && SOAK=1 HISTORIES=5000 ../$(STACK) -- go test -timeout 2h $(WAITING) ./e2e/
 
 bench: bench-tools ## a sale against an api: 5,000 orders a second for a minute, then twice what it can bear

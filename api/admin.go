@@ -108,7 +108,7 @@ func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string
 }
 
 // published brings a successful write to the gate at once. When that fails the
-// write still stands, and the gate's own sync brings it within a second.
+// write still stands, and the gate's own sync brings it within a second of Redis answering.
 func (s *Server) published(ctx context.Context, id string, err error) error {
 	if err != nil {
 		return err

@@ -4,8 +4,9 @@
 //
 // # Workflows
 //
-// OrderWorkflow, id order-<orderId>, one per order. A second one is begun only
-// where the first failed or was terminated, and goes on where the order stands:
+// OrderWorkflow, id order-<orderId>, one per order. A second one is begun where
+// the first failed or was terminated, and by repair where it completed and
+// Postgres was put back since; it goes on where the order stands:
 //
 //	read and reserve ── final? ──► end
 //	      │  └─── sold out, limit ──────────────► FAILED
