@@ -221,6 +221,7 @@ func (s *Server) cookie(c *fiber.Ctx) (first string) {
 func (s *Server) callerBy(token string, now time.Time, roles ...role) (caller, error) {
 	who, err := s.auth.authenticate(token, now)
 	if err != nil {
+		s.logRefusal(token, err)
 		return caller{}, err
 	}
 	for _, r := range roles {
@@ -228,7 +229,16 @@ func (s *Server) callerBy(token string, now time.Time, roles ...role) (caller, e
 			return who, nil
 		}
 	}
+	s.strangers.Warn().Interface("needs", roles).Interface("has", who.roles).Msg("a token has none of the roles that are asked for")
 	return caller{}, order.Errorf(order.CodeForbidden, "The access token has none of the roles that may do this.")
+}
+
+// logRefusal tells of a token that is refused for another reason than its age:
+// where the issuer, the audience or the keys are set wrong, it is every buyer's.
+func (s *Server) logRefusal(token string, err error) {
+	if token != "" && order.CodeOf(err) == order.CodeUnauthenticated && !errors.Is(err, jwt.ErrTokenExpired) {
+		s.strangers.Warn().Err(err).Msg("a token was refused")
+	}
 }
 
 // bearer is the token of an Authorization header, or empty.

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"crypto/ecdsa"
 	"crypto/elliptic"
 	"crypto/rand"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/MicahParks/jwkset"
 	"github.com/golang-jwt/jwt/v5"
+	"github.com/rs/zerolog"
 
 	"order-service/order"
 )
@@ -84,6 +86,37 @@ func TestBadTokensOrderNothing(t *testing.T) {
 			}
 			if !shop.untouched() {
 				t.Error("something was written or held")
+			}
+		})
+	}
+}
+
+// Where issuer, audience, keys or claims are set wrong, every buyer is refused, and
+// no answer says why. That tokens grow old is no news.
+func TestWhyATokenIsRefusedIsLogged(t *testing.T) {
+	for name, c := range map[string]struct {
+		change func(jwt.MapClaims)
+		said   string
+	}{
+		"issuer":   {func(c jwt.MapClaims) { c["iss"] = "someone-else" }, "issuer"},
+		"audience": {func(c jwt.MapClaims) { c["aud"] = "another-api" }, "audience"},
+		"roles":    {func(c jwt.MapClaims) { c["roles"] = []string{"buyer"} }, `"needs":["ROLE_USER"],"has":`},
+		"age":      {func(c jwt.MapClaims) { c["exp"] = time.Now().Add(-time.Hour).Unix() }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var log bytes.Buffer
+			s := serve(t, newShop(), func(cfg *Config, _ *Deps) {
+				cfg.Log, cfg.JWT.Audience = zerolog.New(&log).Level(zerolog.WarnLevel), "orders"
+			})
+			claims := claimsWith(func(claim jwt.MapClaims) { claim["aud"] = "orders"; c.change(claim) })
+			token := signed(t, jwt.SigningMethodHS256, []byte(testSecret), claims)
+			for range 2 { // at a low rate: anybody may send such tokens
+				if a := s.call("GET", "/orders", "", "Authorization", "Bearer "+token); a.StatusCode != 401 && a.StatusCode != 403 {
+					t.Errorf("answered %d", a.StatusCode)
+				}
+			}
+			if text := log.String(); !strings.Contains(text, c.said) || strings.Count(text, "\n") != min(len(c.said), 1) || strings.Contains(text, token) {
+				t.Errorf("the log says\n%s", text)
 			}
 		})
 	}

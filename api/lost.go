@@ -35,7 +35,7 @@ func (s *Server) reported(ctx context.Context, c *fiber.Ctx, event string, p ord
 	case err != nil:
 		return o, order.Wrap(err, order.CodeUnavailable, "The order cannot be looked up right now. Please repeat the report.")
 	}
-	s.outages.Error().Stringer("order", id).Str("status", string(o.Status)).Msg("a report is about an order that the database has lost")
+	s.cfg.Log.Error().Stringer("order", id).Str("status", string(o.Status)).Msg("a report is about an order that the database has lost")
 	if lostForGood(o) {
 		return o, nil
 	}

@@ -46,19 +46,20 @@ const (
 
 // Server serves HTTP. Listen and Serve start it, Shutdown ends it.
 type Server struct {
-	cfg      Config
-	deps     Deps
-	app      *fiber.App
-	router   *router                 // of app, measured
-	cors     fasthttp.RequestHandler // nil: no other origins
-	auth     *authenticator
-	limits   *limiter
-	webhooks webhookVerifier
-	products *fresh.Value[[]order.Product]
-	ready    *fresh.Value[readiness]
-	loopback *loopback
-	outages  zerolog.Logger // at a bounded rate
-	ids      requestIDs
+	cfg       Config
+	deps      Deps
+	app       *fiber.App
+	router    *router                 // of app, measured
+	cors      fasthttp.RequestHandler // nil: no other origins
+	auth      *authenticator
+	limits    *limiter
+	webhooks  webhookVerifier
+	products  *fresh.Value[[]order.Product]
+	ready     *fresh.Value[readiness]
+	loopback  *loopback
+	outages   zerolog.Logger // at a bounded rate
+	strangers zerolog.Logger // of what anybody may cause: at a low rate of its own, so that it hides no outage
+	ids       requestIDs
 
 	openings *semaphore.Weighted // one for each stream that is being opened
 
@@ -104,11 +105,12 @@ func newServer(cfg Config, deps Deps) *Server {
 	}
 	s := &Server{
 		cfg: cfg, deps: deps, limits: newLimiter(cfg.UserRPS, cfg.GlobalRPS),
-		outages:  cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
-		ids:      newRequestIDs(),
-		loopback: newLoopback(),
-		openings: semaphore.NewWeighted(openAtOnce),
-		base:     base, cancel: cancel, stopping: make(chan struct{}),
+		outages:   cfg.Log.Sample(&zerolog.BurstSampler{Burst: 20, Period: time.Second}),
+		strangers: cfg.Log.Sample(&zerolog.BurstSampler{Burst: 1, Period: 10 * time.Second}),
+		ids:       newRequestIDs(),
+		loopback:  newLoopback(),
+		openings:  semaphore.NewWeighted(openAtOnce),
+		base:      base, cancel: cancel, stopping: make(chan struct{}),
 	}
 	s.products = fresh.New(productsTimeout, fresh.For(productsTTL), s.loadProducts)
 	s.ready = fresh.New(checkTimeout, fresh.For(readyTTL), s.checkAll)

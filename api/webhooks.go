@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"github.com/gofiber/fiber/v2"
+	"github.com/rs/zerolog"
 
 	"order-service/order"
 )
@@ -23,20 +24,34 @@ const (
 // say the same: taken from one path and sent to another it is refused.
 func (s *Server) signed(c *fiber.Ctx, event string) (*body, error) {
 	if err := s.webhooks.verify(c); err != nil {
-		s.outages.Warn().Err(err).Bytes("request", requestID(c.Context())).Msg("webhook refused") // a forgery, or the secrets differ
+		s.refusedReport(&s.strangers, c, err, "webhook refused") // a forgery, or the secrets differ
 		return nil, err
 	}
 	b, err := readReport(c, maxBody)
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable(c, err)
 	}
 	id, err := orderID(c)
 	if err != nil {
-		return nil, err
+		return nil, s.unreadable(c, err)
 	}
 	b.same("orderId", id.String())
 	b.kind(event)
 	return b, nil
+}
+
+// unreadable logs why a report is refused that its signature proves to be the
+// provider's, and returns err: a buyer has paid, and nobody else hears of it.
+func (s *Server) unreadable(c *fiber.Ctx, err error) error {
+	if err != nil {
+		s.refusedReport(&s.cfg.Log, c, err, "a report was refused")
+	}
+	return err
+}
+
+func (s *Server) refusedReport(log *zerolog.Logger, c *fiber.Ctx, err error, what string) {
+	log.Warn().Err(err).Interface("fields", classify(err).Fields).
+		Bytes("request", requestID(c.Context())).Bytes("path", c.Context().Path()).Msg(what)
 }
 
 // paymentSuccess answers POST /orders/:id/payment-success. The payment is
@@ -52,7 +67,7 @@ func (s *Server) paymentSuccess(c *fiber.Ctx) error {
 		ID: b.text("paymentId"), State: order.PaymentReceived, ReceivedAt: time.Now().UTC(),
 		Money: order.Money{Amount: b.integer("amount"), Currency: b.text("currency")},
 	}
-	if err := b.checkKnown(validPayment(p)); err != nil {
+	if err := s.unreadable(c, b.checkKnown(validPayment(p))); err != nil {
 		return err
 	}
 	ctx, cancel := s.context()
@@ -180,7 +195,7 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	}
 	p := order.Payment{ID: b.text("paymentId"), State: order.PaymentRefused, ReceivedAt: time.Now().UTC()}
 	reason := b.words("reason", maxReason)
-	if err := b.checkKnown(validDecline(p)); err != nil {
+	if err := s.unreadable(c, b.checkKnown(validDecline(p))); err != nil {
 		return err
 	}
 	ctx, cancel := s.context()

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -10,6 +11,7 @@ import (
 	"time"
 
 	"github.com/google/uuid"
+	"github.com/rs/zerolog"
 	webhook "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"order-service/order"
@@ -371,6 +373,37 @@ func TestReportThatSaysWhatItIsAboutMustNotGoElsewhere(t *testing.T) {
 		s.pay(o, success(`"type":`+theirs)).ok(t)
 	}
 	s.declinePayment(other, `{"paymentId":"pay_2","type":"payment-failure","orderId":"`+other.ID.String()+`"}`).ok(t)
+}
+
+// The buyer has paid, and the provider may not say so again: who is on call has
+// to know which order that is and what was wrong, once for each report.
+func TestASignedReportThatIsRefusedIsLogged(t *testing.T) {
+	var log bytes.Buffer
+	shop := newShop()
+	s := serve(t, shop, func(c *Config, _ *Deps) { c.Log = zerolog.New(&log).Level(zerolog.WarnLevel) })
+	for range 30 { // anybody may send these, and they hide nothing
+		s.call("POST", "/orders/"+uuid.NewString()+"/payment-success", `{}`).problem(t, 401, order.CodeBadSignature)
+	}
+	o := shop.put("ann", order.PaymentPending)
+	for name, c := range map[string]struct {
+		answer answer
+		said   string
+	}{
+		"amount as text":   {s.pay(o, `{"paymentId":"pay_1","amount":"3998","currency":"EUR"}`), `"field":"amount"`},
+		"decline, no id":   {s.declinePayment(o, `{}`), `"field":"paymentId"`},
+		"not JSON":         {s.pay(o, `paid`), "malformed-json"},
+		"unknown currency": {s.pay(o, paid("pay_1", 3998, "Euro")), `"field":"currency"`},
+	} {
+		if !strings.Contains(log.String(), c.said) || c.answer.StatusCode/100 != 4 {
+			t.Errorf("%s: %d, and the log says\n%s", name, c.answer.StatusCode, &log)
+		}
+	}
+	if n := strings.Count(log.String(), "webhook refused"); n != 1 {
+		t.Errorf("%d lines about thirty forgeries", n)
+	}
+	if n := strings.Count(log.String(), "a report was refused"); n != 4 || strings.Count(log.String(), o.ID.String()) != 4 {
+		t.Errorf("%d lines about four reports:\n%s", n, &log)
+	}
 }
 
 func TestPaymentOfAnotherOrderIsAConflict(t *testing.T) {
