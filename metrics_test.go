@@ -106,7 +106,7 @@ var ofEveryProcess = []string{
 	"order_service_batch_size_bucket{", "order_service_gate_round_trip_seconds_count", "order_service_order_moves_total{",
 	"order_service_payment_moves_total{", "order_service_postgres_connections ", "order_service_redis_connections ",
 	"order_service_relay_batches_total{", "order_service_saga_starts_total{", "order_service_dead_letters_total",
-	"order_service_upkeep_leader 1", "order_service_orders{", "order_service_oldest_pending_seconds", "order_service_outbox_rows",
+	"order_service_upkeep_leader 1", "order_service_orders{", "order_service_oldest_pending_seconds", "order_service_oldest_reserved_seconds", "order_service_outbox_rows",
 	"order_service_outbox_oldest_seconds", "order_service_consumer_lag", "order_service_payments_awaited",
 	"order_service_payments_unsettled{", "order_service_refunding_seconds", `order_service_system_readable{backend="kafka"} 1`,
 	`order_service_system_readable{backend="redis"} 1`, "order_service_gate_differing_products 0", "order_service_payment_received_seconds",

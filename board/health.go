@@ -36,6 +36,7 @@ type rule struct {
 // not answer or are too slow to be read. Ages are in seconds.
 var rules = []rule{
 	{oldestPending, 30, 120, age("An order has been PENDING for %v: sagas are not started, or do not run.")},
+	{reservedFor, 30, 120, age("An order has had its units for %v and no payment link: the provider does not answer, or order.progress cannot be written.")},
 	{outboxAge, 10, 60, age("Accepted orders have waited in the outbox for %v: they are not published to Kafka.")},
 	{intakeP99, 100, 500, number("One order in a hundred takes longer than %.0f ms to be accepted.")},
 	{overloaded, 0, 0, number("%.1f orders a second are refused because too many are waiting.")},
@@ -45,6 +46,7 @@ var rules = []rule{
 }
 
 func oldestPending(f figures) float64 { return f.seen().OldestPending.Seconds() }
+func reservedFor(f figures) float64   { return f.seen().ReservedFor.Seconds() }
 func outboxAge(f figures) float64     { return f.seen().OutboxAge.Seconds() }
 func refunding(f figures) float64     { return f.seen().RefundingFor.Seconds() }
 func mismatched(f figures) float64    { return float64(f.seen().Payments[order.PaymentMismatch]) }

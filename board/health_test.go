@@ -22,6 +22,8 @@ func TestHealthIsDecidedByTheWorstFigure(t *testing.T) {
 		"a lag that grows":        {func(f *figures) { f.behind = 10 }, levelWarning, "5000 orders behind"},
 		"a small lag that grows":  {func(f *figures) { f.lag, f.behind = new(int64(900)), 10 }, levelOK, ""},
 		"a slow saga":             {func(f *figures) { f.overview.OldestPending = 31 * time.Second }, levelWarning, "PENDING for 31s"},
+		"a slow provider":         {func(f *figures) { f.overview.ReservedFor = 31 * time.Second }, levelWarning, "no payment link"},
+		"a topic of no use":       {func(f *figures) { f.overview.ReservedFor = 3 * time.Minute }, levelCritical, "units for 3m0s"},
 		"a stuck saga":            {func(f *figures) { f.overview.OldestPending = 3 * time.Minute }, levelCritical, "PENDING for 3m0s"},
 		"an outbox that waits":    {func(f *figures) { f.overview.OutboxAge = 11 * time.Second }, levelWarning, "outbox for 11s"},
 		"a slow intake":           {func(f *figures) { f.intake.P99MS = new(101.0) }, levelWarning, "101 ms"},

@@ -280,7 +280,7 @@ func TestOnlyTheLeaderExportsTheSystem(t *testing.T) {
 		Leading: func() bool { return leading },
 		Overview: func(context.Context) (order.Overview, error) {
 			return order.Overview{
-				ByStatus: map[order.Status]int64{order.Confirmed: 9}, OldestPending: 2 * time.Second, OutboxRows: 4, OutboxAge: 3 * time.Second,
+				ByStatus: map[order.Status]int64{order.Confirmed: 9}, OldestPending: 2 * time.Second, ReservedFor: 8 * time.Second, OutboxRows: 4, OutboxAge: 3 * time.Second,
 				Awaited: 6, Payments: map[order.PaymentState]int64{order.PaymentRefunding: 1}, RefundingFor: time.Minute,
 				ReceivedFor: 5 * time.Second, OverdueFor: 7 * time.Second,
 			}, nil
@@ -296,6 +296,7 @@ func TestOnlyTheLeaderExportsTheSystem(t *testing.T) {
 	leading = true
 	want(t, scrape(t, m),
 		`order_service_upkeep_leader 1`, `order_service_orders{status="CONFIRMED"} 9`, `order_service_oldest_pending_seconds 2`,
+		`order_service_oldest_reserved_seconds 8`,
 		`order_service_outbox_rows 4`, `order_service_outbox_oldest_seconds 3`, `order_service_payments_awaited 6`,
 		`order_service_payments_unsettled{state="REFUNDING"} 1`, `order_service_refunding_seconds 60`, `order_service_consumer_lag 12`,
 		`order_service_payment_received_seconds 5`, `order_service_payment_overdue_seconds 7`, `order_service_gate_differing_products 2`,

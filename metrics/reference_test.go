@@ -131,7 +131,7 @@ func labels(f *dto.MetricFamily) string {
 // of says whose figure a metric is.
 func of(name string) string {
 	system := []string{
-		"system_readable", "orders", "oldest_pending_seconds", "outbox_rows", "outbox_oldest_seconds", "consumer_lag",
+		"system_readable", "orders", "oldest_pending_seconds", "oldest_reserved_seconds", "outbox_rows", "outbox_oldest_seconds", "consumer_lag",
 		"payments_awaited", "payments_unsettled", "payment_received_seconds", "payment_overdue_seconds", "gate_differing_products",
 		"refunding_seconds",
 	}

@@ -33,6 +33,7 @@ func (m *Metrics) WatchSystem(from System) {
 		readable:  systemDesc("system_readable", "1 when the figures of the system could be read.", "backend"),
 		orders:    systemDesc("orders", "Orders placed within the last hour, at most the newest 250000, by what they are now.", "status"),
 		pending:   systemDesc("oldest_pending_seconds", "Age of the oldest PENDING order; 0 without one."),
+		reserved:  systemDesc("oldest_reserved_seconds", "How long the oldest INVENTORY_RESERVED order has had its units and no payment link; 0 without one."),
 		outbox:    systemDesc("outbox_rows", "Commits of orders that are not published yet."),
 		outboxAge: systemDesc("outbox_oldest_seconds", "Age of the oldest commit of orders that is not published yet; 0 without one."),
 		lag:       systemDesc("consumer_lag", "Records that the consumer group has not committed yet."),
@@ -53,14 +54,14 @@ func systemDesc(name, help string, labels ...string) *prometheus.Desc {
 type system struct {
 	System
 	leader, readable, orders, pending, outbox, outboxAge, lag, awaited, payments, refunding *prometheus.Desc
-	received, overdue, gate                                                                 *prometheus.Desc
+	reserved, received, overdue, gate                                                       *prometheus.Desc
 }
 
 // Describe implements prometheus.Collector.
 func (s *system) Describe(descs chan<- *prometheus.Desc) {
 	for _, desc := range []*prometheus.Desc{
 		s.leader, s.readable, s.orders, s.pending, s.outbox, s.outboxAge, s.lag, s.awaited, s.payments, s.refunding,
-		s.received, s.overdue, s.gate,
+		s.reserved, s.received, s.overdue, s.gate,
 	} {
 		descs <- desc
 	}
@@ -96,6 +97,7 @@ func (s *system) collectOverview(ctx context.Context, out gauges) {
 		out.set(s.payments, float64(n), string(state))
 	}
 	out.set(s.pending, v.OldestPending.Seconds())
+	out.set(s.reserved, v.ReservedFor.Seconds())
 	out.set(s.outbox, float64(v.OutboxRows))
 	out.set(s.outboxAge, v.OutboxAge.Seconds())
 	out.set(s.awaited, float64(v.Awaited))

@@ -9,6 +9,7 @@ type Overview struct {
 	ByStatus        map[Status]int64 // orders placed within the last hour, of very many the newest; every status is named
 	PlacedPerSecond float64          // over the last few seconds
 	OldestPending   time.Duration    // age of the oldest PENDING order; 0: there is none
+	ReservedFor     time.Duration    // how long the oldest INVENTORY_RESERVED order has been that; 0: there is none
 
 	OutboxRows int64         // commits that are not published yet
 	OutboxAge  time.Duration // age of the oldest

@@ -76,37 +76,37 @@ func firstID(t time.Time) (id uuid.UUID) {
 }
 
 // openOrders goes through the index of open orders product by product, where those
-// that wait for their payment are neighbours, and then the PENDING ones begin, with
-// the oldest. Whoever asks for that by its id alone may have the primary key walked
-// from the first order ever placed.
+// of a status are neighbours, the oldest first. Whoever asks for that by its id
+// alone may have the primary key walked from the first order ever placed.
 const openOrders = `
-	SELECT awaited.currency, sum(n)::bigint, least(sum(amount), 9223372036854775807)::bigint, NULL::timestamptz, min(expires_at)
+	SELECT awaited.currency, sum(n)::bigint, least(sum(amount), 9223372036854775807)::bigint, min(expires_at), NULL::timestamptz, NULL::timestamptz
 	FROM products p CROSS JOIN LATERAL (
 		SELECT o.currency, count(*) AS n, sum(o.amount) AS amount, min(o.expires_at) AS expires_at
 		FROM orders o WHERE o.product_id = p.product_id AND o.status = 'PAYMENT_PENDING'
 		GROUP BY o.currency) awaited
 	GROUP BY awaited.currency
 	UNION ALL
-	SELECT '', 0, 0, min(oldest.created_at), NULL
-	FROM products p CROSS JOIN LATERAL (
-		SELECT o.product_id, o.created_at FROM orders o
+	SELECT '', 0, 0, NULL, min(oldest.created_at) FILTER (WHERE oldest.status = 'PENDING'),
+		min(oldest.updated_at) FILTER (WHERE oldest.status = 'INVENTORY_RESERVED')
+	FROM products p CROSS JOIN (VALUES ('PENDING'), ('INVENTORY_RESERVED')) AS stands (status) CROSS JOIN LATERAL (
+		SELECT o.product_id, o.status, o.created_at, o.updated_at FROM orders o
 		WHERE o.status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
-			AND (o.product_id, o.status, o.order_id) >= (p.product_id, 'PENDING', '00000000-0000-0000-0000-000000000000')
+			AND (o.product_id, o.status, o.order_id) >= (p.product_id, stands.status, '00000000-0000-0000-0000-000000000000')
 		ORDER BY o.product_id, o.status, o.order_id LIMIT 1) oldest
-	WHERE oldest.product_id = p.product_id
+	WHERE oldest.product_id = p.product_id AND oldest.status = stands.status
 	ORDER BY 1`
 
 func (v *overview) readOpen(batch *pgx.Batch) {
 	batch.Queue(openOrders).Query(func(rows pgx.Rows) error {
 		var (
-			awaited int64
-			money   order.Money
-			oldest  *time.Time
-			expires *time.Time
+			awaited                    int64
+			money                      order.Money
+			expires, pending, reserved *time.Time
 		)
-		_, err := pgx.ForEachRow(rows, []any{&money.Currency, &awaited, &money.Amount, &oldest, &expires}, func() error {
+		_, err := pgx.ForEachRow(rows, []any{&money.Currency, &awaited, &money.Amount, &expires, &pending, &reserved}, func() error {
 			v.OverdueFor = max(v.OverdueFor, v.age(expires))
-			v.OldestPending = max(v.OldestPending, v.age(oldest))
+			v.OldestPending = max(v.OldestPending, v.age(pending))
+			v.ReservedFor = max(v.ReservedFor, v.age(reserved))
 			if awaited > 0 {
 				v.Awaited += awaited
 				v.AwaitedMoney = append(v.AwaitedMoney, money)

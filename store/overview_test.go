@@ -76,6 +76,9 @@ func TestOverviewCountsTheOrdersOfTheLastHour(t *testing.T) {
 	if v.OldestPending < 2*time.Hour || v.OldestPending > 3*time.Hour {
 		t.Errorf("the order of two hours ago is PENDING for %v", v.OldestPending)
 	}
+	if v.ReservedFor <= 0 || v.ReservedFor > time.Since(begun)+time.Second {
+		t.Errorf("an order has had its units for %v, after %v", v.ReservedFor, time.Since(begun))
+	}
 	if v.Awaited != 3 || !slices.Equal(v.AwaitedMoney, []order.Money{{Amount: 3 * 1999, Currency: "EUR"}}) {
 		t.Errorf("%d orders wait for %v", v.Awaited, v.AwaitedMoney)
 	}
@@ -210,6 +213,9 @@ func TestOverviewReadsFewOfTheOrdersThatWaitForAWorker(t *testing.T) {
 	v := overview(t, s)
 	if v.Awaited != 3 || v.OldestPending < time.Hour || v.OldestPending > 2*time.Hour {
 		t.Errorf("%d orders wait for their payment, the oldest for a worker for %v", v.Awaited, v.OldestPending)
+	}
+	if v.ReservedFor != 0 {
+		t.Errorf("an order has had its units for %v; want none that has", v.ReservedFor)
 	}
 }
 
