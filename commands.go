@@ -74,23 +74,22 @@ func inspect(ctx context.Context, cfg config.Config, log zerolog.Logger, look fu
 	return look(running{db, gate, workflows})
 }
 
-// verifySystem checks the invariants of the running system, prints the report
-// and tells whether all hold. It reads only.
-func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (ok bool, err error) {
-	err = inspect(ctx, cfg, log, func(r running) error {
-		report, err := verify.Run(ctx, verify.Deps{Audit: r.store, Gate: r.gate, Workflows: r.saga},
+// verifySystem checks the invariants of the running system and prints the
+// report. It reads only.
+func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (report verify.Report, err error) {
+	err = inspect(ctx, cfg, log, func(r running) (err error) {
+		report, err = verify.Run(ctx, verify.Deps{Audit: r.store, Gate: r.gate, Workflows: r.saga},
 			verify.Options{PaymentTimeout: cfg.PaymentTimeout})
 		if err != nil {
 			return err
 		}
-		ok = report.OK
 		if asJSON {
 			return printJSON(out, report)
 		}
 		_, err = fmt.Fprint(out, report)
 		return err
 	})
-	return ok, err
+	return report, err
 }
 
 // repairSystem drives on what was left behind in the running system and says

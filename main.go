@@ -22,6 +22,7 @@ import (
 
 	"order-service/config"
 	"order-service/tracing"
+	"order-service/verify"
 )
 
 // version is set by the build.
@@ -32,6 +33,7 @@ const (
 	exitOK     = 0
 	exitFailed = 1 // the service failed, or --verify found a violation
 	exitUsage  = 2 // flags or environment are wrong; nothing was started
+	exitUnread = 3 // --verify found no violation in what it could read, and could not read all
 )
 
 const usage = `order-service takes flash-sale orders and drives each to CONFIRMED, FAILED or CANCELLED.
@@ -52,7 +54,8 @@ Settings come from the environment. DATABASE_URL is always needed; a wrong or
 missing value stops the start with a line that names the variable.
 
 Exit status: 0; 1 when something failed or --verify found a violation; 2 when
-flags or environment are wrong, and nothing was started.
+flags or environment are wrong, and nothing was started; 3 when --verify found
+no violation in what it could read, and could not read all.
 `
 
 type flags struct {
@@ -180,9 +183,9 @@ func (f flags) command(ctx context.Context, cfg config.Config, traces tracing.Co
 	case f.replayDLQ:
 		err = replayDeadLetters(ctx, cfg, log, stdout)
 	case f.verify:
-		var ok bool
-		if ok, err = verifySystem(ctx, cfg, log, stdout, f.json); err == nil && !ok {
-			return exitFailed
+		var report verify.Report
+		if report, err = verifySystem(ctx, cfg, log, stdout, f.json); err == nil {
+			return exitOf(report)
 		}
 	default:
 		err = serve(ctx, cfg, traces, log)
@@ -192,6 +195,17 @@ func (f flags) command(ctx context.Context, cfg config.Config, traces tracing.Co
 		return exitFailed
 	}
 	return exitOK
+}
+
+// exitOf is the exit code of --verify.
+func exitOf(r verify.Report) int {
+	switch {
+	case r.OK:
+		return exitOK
+	case len(r.Findings) == 0:
+		return exitUnread
+	}
+	return exitFailed
 }
 
 func newLog(cfg config.Config, out io.Writer) zerolog.Logger {

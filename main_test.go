@@ -14,6 +14,9 @@ import (
 	"time"
 
 	"github.com/rs/zerolog"
+
+	"order-service/order"
+	"order-service/verify"
 )
 
 func execute(t *testing.T, args, environ []string) (code int, stdout, stderr string) {
@@ -171,4 +174,18 @@ func TestPartThatEndsByItselfEndsTheProcess(t *testing.T) {
 		t.Fatalf("got %v", err)
 	}
 	_ = p.stop(t.Context())
+}
+
+// A script that asks tells "violated" from "not all could be read" by the status.
+func TestVerifySaysByItsExitStatusWhatItFound(t *testing.T) {
+	wrong := []order.Finding{{Invariant: "I1"}}
+	for want, r := range map[int]verify.Report{
+		exitOK:     {OK: true, Notices: wrong},
+		exitFailed: {Findings: wrong, Unread: wrong},
+		exitUnread: {Unread: wrong},
+	} {
+		if got := exitOf(r); got != want {
+			t.Errorf("%+v: %d, want %d", r, got, want)
+		}
+	}
 }

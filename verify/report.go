@@ -14,10 +14,11 @@ const maxListed = 50
 
 // Report is the outcome of Run.
 type Report struct {
-	OK       bool            `json:"ok"` // no findings
+	OK       bool            `json:"ok"` // no findings, and all was read
 	Checked  Checked         `json:"checked"`
 	Findings []order.Finding `json:"findings"` // violations, by invariant and subject
 	Notices  []order.Finding `json:"notices"`  // nothing violated, but worth a person's look
+	Unread   []order.Finding `json:"unread"`   // parts that could not be read, and why: there is no verdict on their invariants
 }
 
 // Checked counts what a verdict rests on.
@@ -28,10 +29,11 @@ type Checked struct {
 	Workflows int   `json:"workflows"` // of orders that were open
 }
 
-func newReport(checked Checked, findings, notices []order.Finding) Report {
-	sortFindings(findings)
-	sortFindings(notices)
-	return Report{OK: len(findings) == 0, Checked: checked, Findings: findings, Notices: notices}
+func newReport(r Report) Report {
+	sortFindings(r.Findings)
+	sortFindings(r.Notices)
+	r.OK = len(r.Findings)+len(r.Unread) == 0
+	return r
 }
 
 // MarshalJSON writes empty lists as [], never as null.
@@ -39,6 +41,7 @@ func (r Report) MarshalJSON() ([]byte, error) {
 	type plain Report
 	r.Findings = append([]order.Finding{}, r.Findings...)
 	r.Notices = append([]order.Finding{}, r.Notices...)
+	r.Unread = append([]order.Finding{}, r.Unread...)
 	return json.Marshal(plain(r))
 }
 
@@ -56,11 +59,13 @@ func (r Report) String() string {
 	}
 	list(&b, "Findings", r.Findings)
 	list(&b, "Notices", r.Notices)
+	list(&b, "Not read", r.Unread)
 	return b.String()
 }
 
-func (r Report) of(invariant string) (n int) {
-	for _, f := range r.Findings {
+// of counts the findings about an invariant.
+func of(invariant string, findings []order.Finding) (n int) {
+	for _, f := range findings {
 		if f.Invariant == invariant {
 			n++
 		}
@@ -69,14 +74,17 @@ func (r Report) of(invariant string) (n int) {
 }
 
 func (r Report) verdict(invariant string) string {
-	if r.of(invariant) > 0 {
+	switch {
+	case of(invariant, r.Findings) > 0:
 		return "FAIL"
+	case of(invariant, r.Unread) > 0:
+		return "?"
 	}
 	return "ok"
 }
 
 func (r Report) count(invariant string) string {
-	switch n := r.of(invariant); n {
+	switch n := of(invariant, r.Findings); n {
 	case 0:
 		return ""
 	case 1:

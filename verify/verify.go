@@ -67,33 +67,41 @@ func (o Options) withDefaults() Options {
 	return o
 }
 
-// Run checks every invariant once. A violation is a finding in the report; an
-// error means that a part of the system could not be read and there is no
-// verdict.
+// Run checks every invariant once. A violation is a finding in the report. A part
+// of the system that could not be read is named there, beside what the others
+// show: who is on call asks because something is away. An error means that there
+// is nothing to report.
 func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	opts = opts.withDefaults()
 	audit, err := deps.Audit.Audit(ctx, opts.Grace, opts.PaymentTimeout)
 	if err != nil {
 		return Report{}, fmt.Errorf("audit the database: %w", err)
 	}
-	orphans, err := orphaned(ctx, deps.Audit, deps.Workflows, audit.Open)
-	if err != nil {
-		return Report{}, err
+	orphans, errWorkflows := orphaned(ctx, deps.Audit, deps.Workflows, audit.Open)
+	disagreements, errGate := gateDisagreements(ctx, deps, audit.Products, opts.Settle)
+	if ctx.Err() != nil {
+		return Report{}, context.Cause(ctx)
 	}
-	disagreements, err := gateDisagreements(ctx, deps, audit.Products, opts.Settle)
-	if err != nil {
-		return Report{}, err
+	return newReport(Report{
+		Checked: Checked{
+			Orders: audit.Orders, Payments: audit.Payments,
+			Products: len(audit.Products), Workflows: len(audit.Open),
+		},
+		Findings: slices.Concat(audit.Findings, withoutWorkflow(orphans), disagreements.findings),
+		Notices:  slices.Concat(audit.Notices, disagreements.notices),
+		Unread:   slices.Concat(unread("I1", "workflows", errWorkflows), unread("I2", "gate", errGate)),
+	}), nil
+}
+
+func unread(invariant, part string, err error) []order.Finding {
+	if err == nil {
+		return nil
 	}
-	findings := slices.Concat(audit.Findings, withoutWorkflow(orphans), disagreements.findings)
-	checked := Checked{
-		Orders: audit.Orders, Payments: audit.Payments,
-		Products: len(audit.Products), Workflows: len(audit.Open),
-	}
-	return newReport(checked, findings, slices.Concat(audit.Notices, disagreements.notices)), nil
+	return []order.Finding{{Invariant: invariant, Subject: part, Detail: err.Error()}}
 }
 
 // orphaned returns those of the open orders that no workflow drives: nothing
-// would ever end them. It reads only.
+// would ever end them; with an error, those that it found before. It reads only.
 func orphaned(ctx context.Context, store Store, workflows Workflows, open []uuid.UUID) ([]uuid.UUID, error) {
 	var mu sync.Mutex
 	var orphans []uuid.UUID

@@ -118,7 +118,7 @@ func TestSoundSystemIsOK(t *testing.T) {
 	if text := r.String(); strings.Count(text, " ok ") != 4 || strings.Contains(text, "FAIL") {
 		t.Errorf("text:\n%s", text)
 	}
-	if data, err := json.Marshal(r); err != nil || !strings.Contains(string(data), `"ok":true`) || !strings.Contains(string(data), `"findings":[],"notices":[]`) {
+	if data, err := json.Marshal(r); err != nil || !strings.Contains(string(data), `"ok":true`) || !strings.Contains(string(data), `"findings":[],"notices":[],"unread":[]`) {
 		t.Errorf("JSON %s, %v", data, err)
 	}
 }
@@ -263,21 +263,44 @@ func TestGateThatDisagreesAfterTheLedgerRestedIsAFinding(t *testing.T) {
 	}
 }
 
-func TestPartThatCannotBeReadIsAnErrorNotAVerdict(t *testing.T) {
+func TestNothingIsReportedWithoutTheDatabase(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	s.auditErr = errors.New("down")
+	if r, err := run(t, s); !errors.Is(err, s.auditErr) || r.OK {
+		t.Errorf("got %+v, %v", r, err)
+	}
+}
+
+// Who is on call asks because something is away, and needs what the rest shows.
+func TestAPartThatCannotBeReadHidesNothingElse(t *testing.T) {
 	t.Parallel()
 	down := errors.New("down")
-	for name, breakIt := range map[string]func(*system){
-		"database":       func(s *system) { s.auditErr = down },
-		"gate":           func(s *system) { s.gateErr = down },
-		"workflows":      func(s *system) { s.workflowErr = down },
-		"database later": func(s *system) { s.productsErr = down; delete(s.gate, "mug") },
+	for name, c := range map[string]struct {
+		breakIt         func(*system)
+		invariant, part string
+	}{
+		"gate":           {func(s *system) { s.gateErr = down }, "I2", "gate"},
+		"workflows":      {func(s *system) { s.workflowErr = down }, "I1", "workflows"},
+		"database later": {func(s *system) { s.productsErr = down; delete(s.gate, "mug") }, "I2", "gate"},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			s := soundSystem()
-			breakIt(s)
-			if r, err := run(t, s); !errors.Is(err, down) || r.OK {
-				t.Errorf("got %+v, %v", r, err)
+			c.breakIt(s)
+			r, err := run(t, s)
+			if err != nil || r.OK || len(r.Findings) != 0 || len(r.Unread) != 1 {
+				t.Fatalf("got %+v, %v; want one part that was not read", r, err)
+			}
+			if u := r.Unread[0]; u.Invariant != c.invariant || u.Subject != c.part || !strings.Contains(u.Detail, "down") {
+				t.Errorf("not read: %+v", u)
+			}
+			if text := r.String(); !strings.Contains(text, c.invariant+" ? ") || strings.Count(text, " ok ") != 3 {
+				t.Errorf("text:\n%s", text)
+			}
+			audited("I3", "pay-1")(s)
+			if r, err = run(t, s); err != nil || len(r.Findings) != 1 || !strings.Contains(r.String(), "I3 FAIL") {
+				t.Errorf("got %+v, %v; want the payment as well", r, err)
 			}
 		})
 	}
@@ -323,7 +346,7 @@ func TestTextListsABoundedNumberInOrder(t *testing.T) {
 		findings = append(findings, order.Finding{Invariant: "I3", Subject: fmt.Sprintf("pay-%02d", 69-i), Detail: "unapplied"})
 	}
 	findings = append(findings, order.Finding{Invariant: "I1", Subject: "order-1", Detail: "stuck"})
-	r := newReport(Checked{}, slices.Clone(findings), nil)
+	r := newReport(Report{Findings: slices.Clone(findings)})
 	text := r.String()
 	first, last := strings.Index(text, "order-1"), strings.Index(text, "pay-48")
 	if first < 0 || last < first || strings.Contains(text, "pay-49") || !strings.Contains(text, "… and 21 more") || !strings.Contains(text, ", 70 findings") {

@@ -32,6 +32,7 @@ type system struct {
 	} `json:"checked"`
 	Findings []order.Finding `json:"findings"`
 	Notices  []order.Finding `json:"notices"`
+	Unread   []order.Finding `json:"unread"` // parts without a verdict
 }
 
 func (v *verdict) skip(format string, args ...any) {
@@ -153,6 +154,9 @@ func runVerify(ctx context.Context, binary string) (*system, error) {
 	found := &system{}
 	if err := json.Unmarshal(stdout.Bytes(), found); err != nil {
 		return nil, fmt.Errorf("%s --verify: %w: %s", binary, errors.Join(failed, err), stderr.String())
+	}
+	if len(found.Findings) == 0 && len(found.Unread) > 0 {
+		return nil, fmt.Errorf("%s --verify could not read the %s: %s", binary, found.Unread[0].Subject, found.Unread[0].Detail)
 	}
 	return found, nil
 }
