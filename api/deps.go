@@ -59,7 +59,9 @@ type Intake interface {
 type Orders interface {
 	Order(context.Context, uuid.UUID) (order.Order, error)
 	// List skips the orders from before on, unless it is uuid.Nil; status "" is any.
-	List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error)
+	// The next page begins before next, unless that is uuid.Nil; a page may be short,
+	// or empty, and not the last.
+	List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) (orders []order.Order, next uuid.UUID, err error)
 	// History returns what came after a seq, oldest first.
 	History(ctx context.Context, id uuid.UUID, after int64) ([]order.ProgressEvent, error)
 	// Recent returns open orders and those changed since.

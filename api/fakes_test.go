@@ -283,11 +283,15 @@ func (s *shop) Restore(_ context.Context, accepted order.Order) error {
 	return nil
 }
 
-func (s *shop) List(_ context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {
-	return s.own(userID, limit, func(o order.Order) bool {
+func (s *shop) List(_ context.Context, userID string, status order.Status, before uuid.UUID, limit int) (orders []order.Order, next uuid.UUID, err error) {
+	orders = s.own(userID, limit+1, func(o order.Order) bool {
 		older := before == uuid.Nil || slices.Compare(o.ID[:], before[:]) < 0
 		return older && (status == "" || o.Status == status)
-	}), nil
+	})
+	if len(orders) > limit {
+		orders, next = orders[:limit], orders[limit-1].ID
+	}
+	return orders, next, nil
 }
 
 func (s *shop) Recent(_ context.Context, userID string, since time.Time, limit int) ([]order.Order, error) {

@@ -155,7 +155,7 @@ func (s *Server) owned(ctx context.Context, c *fiber.Ctx, who caller) (order.Ord
 }
 
 // listOrders answers GET /orders: the caller's own, newest first. The cursor
-// is the last order's id; ids sort by creation.
+// is the id of the last order that was looked at; ids sort by creation.
 func (s *Server) listOrders(c *fiber.Ctx) error {
 	who, err := s.caller(c, roleUser)
 	if err != nil {
@@ -167,7 +167,7 @@ func (s *Server) listOrders(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	orders, err := s.deps.Orders.List(ctx, who.userID, status, before, limit+1)
+	orders, next, err := s.deps.Orders.List(ctx, who.userID, status, before, limit)
 	if err != nil {
 		return err
 	}
@@ -175,9 +175,8 @@ func (s *Server) listOrders(c *fiber.Ctx) error {
 		Orders     []orderView `json:"orders"`
 		NextCursor string      `json:"nextCursor,omitempty"`
 	}
-	if len(orders) > limit {
-		orders = orders[:limit]
-		answer.NextCursor = orders[limit-1].ID.String()
+	if next != uuid.Nil {
+		answer.NextCursor = next.String()
 	}
 	answer.Orders = make([]orderView, len(orders))
 	for i, o := range orders {

@@ -15,6 +15,8 @@ const (
 	Unsettled      = unsettled
 	LeftOrders     = leftOrders
 	LeftPayments   = leftPayments
+	RecentOrders   = recentOrders
+	LookThrough    = lookThrough
 )
 
 // EachPool calls do with each pool, for tests of what a session is like.

@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"time"
 
 	"github.com/google/uuid"
@@ -81,18 +82,48 @@ func binaryIDs(ids []uuid.UUID) []pgtype.UUID {
 	return binary
 }
 
+// lookThrough is how many of a buyer's orders one request looks through at most.
+// An index by status would cost every order that is taken, and without a limit one
+// account with a hundred thousand would keep the connections of all busy.
+const lookThrough = 1000
+
 // List returns at most limit of userID's orders, newest first: those in status
-// ("" for all) that are older than the order before (zero for the newest).
-func (s *Store) List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) ([]order.Order, error) {
+// ("" for all) that are older than the order before (zero for the newest). The
+// next page begins before next; zero: there is none.
+func (s *Store) List(ctx context.Context, userID string, status order.Status, before uuid.UUID, limit int) (orders []order.Order, next uuid.UUID, err error) {
 	if before == uuid.Nil {
 		before = uuid.Max
 	}
-	rows, _ := s.pool.Query(ctx, `
-		SELECT `+orderColumns+` FROM orders o
-		WHERE user_id = $1 AND ($2 = '' OR status = $2) AND order_id < $3
-		ORDER BY order_id DESC LIMIT $4`, userID, string(status), before, limit)
-	orders, err := pgx.CollectRows(rows, scanOrder)
-	return orders, dbError("list orders", err)
+	if status != "" {
+		if next, err = s.farthest(ctx, userID, before); err != nil {
+			return nil, uuid.Nil, dbError("list orders", err)
+		}
+	}
+	rows, _ := s.pool.Query(ctx, listed, userID, string(status), before, next, limit+1)
+	if orders, err = pgx.CollectRows(rows, scanOrder); err != nil {
+		return nil, uuid.Nil, dbError("list orders", err)
+	}
+	if len(orders) > limit {
+		orders, next = orders[:limit], orders[limit-1].ID
+	}
+	return orders, next, nil
+}
+
+const listed = `
+	SELECT ` + orderColumns + ` FROM orders o
+	WHERE user_id = $1 AND ($2 = '' OR status = $2) AND order_id < $3 AND order_id >= $4
+	ORDER BY order_id DESC LIMIT $5`
+
+// farthest is the oldest of userID's orders that a page looks at; zero: all of them.
+// It is read before the page, so that an order placed in between is in that page.
+func (s *Store) farthest(ctx context.Context, userID string, before uuid.UUID) (id uuid.UUID, err error) {
+	err = s.pool.QueryRow(ctx, `
+		SELECT order_id FROM orders WHERE user_id = $1 AND order_id < $2
+		ORDER BY order_id DESC OFFSET $3 LIMIT 1`, userID, before, lookThrough-1).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return uuid.Nil, nil
+	}
+	return id, err
 }
 
 // leftOrders goes in the order of the index of open orders, of which a page reads

@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 	"sync"
 	"testing"
@@ -28,6 +29,49 @@ func TestRecentOrdersAreTheOpenOnesAndThoseChangedSince(t *testing.T) {
 	got, err := s.Recent(t.Context(), "user", time.Now().Add(-15*time.Minute), 10)
 	must(t, err)
 	wantOrders(t, got, newDone, oldOpen)
+}
+
+// One account with a long history must not keep the connections of all busy.
+func TestARequestLooksThroughABoundedPartOfAHistory(t *testing.T) {
+	s := newShop(t)
+	p := s.put(t, 10, 0)
+	failed := s.at(t, p.ID, order.Failed)
+	s.exec(t, `UPDATE orders SET user_id = 'bot', updated_at = now() - interval '1 hour'`)
+	s.exec(t, `
+		INSERT INTO orders (order_id, user_id, product_id, quantity, unit_price, amount, currency, status, seq, created_at, updated_at)
+		SELECT ('fffffff0-79b0-7cc3-98c4-' || lpad(to_hex(n), 12, '0'))::uuid, 'bot', $1, 1, 1, 1, 'EUR', 'CANCELLED', 2, now() - interval '1 hour', now() - interval '1 hour'
+		FROM generate_series(1, 2500) n`, p.ID)
+	s.exec(t, `ANALYZE orders`)
+
+	var found []order.Order
+	pages := 0
+	for before := uuid.Nil; ; pages++ {
+		orders, next, err := s.List(t.Context(), "bot", order.Failed, before, 10)
+		must(t, err)
+		found, before = append(found, orders...), next
+		if next == uuid.Nil {
+			break
+		}
+	}
+	wantOrders(t, found, failed)
+	if pages != 2 {
+		t.Errorf("%d pages before the last; want one for each %d orders", pages, store.LookThrough)
+	}
+
+	recent, err := s.Recent(t.Context(), "bot", time.Now().Add(-time.Minute), 10)
+	must(t, err)
+	wantOrders(t, recent) // behind so many, none is watched
+	explained, err := s.db.Query(t.Context(), "EXPLAIN ANALYZE "+store.RecentOrders,
+		[]string{"bot"}, []time.Time{time.Now()}, []int64{10}, store.LookThrough)
+	must(t, err)
+	plan, err := pgx.CollectRows(explained, pgx.RowTo[string])
+	must(t, err)
+	text := strings.Join(plan, "\n")
+	for _, step := range actualRows.FindAllStringSubmatch(text, -1) {
+		if rows, _ := strconv.Atoi(step[1]); rows > store.LookThrough {
+			t.Fatal(text)
+		}
+	}
 }
 
 func TestReadsThatShareAStatementEachGetTheirOrder(t *testing.T) {

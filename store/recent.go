@@ -19,7 +19,7 @@ type watched struct {
 }
 
 // Recent returns at most limit of userID's orders, newest first: the open ones
-// and those that changed since. Codes: CodeOverloaded, CodeUnavailable.
+// and those that changed since, among the newest lookThrough. Codes: CodeOverloaded, CodeUnavailable.
 func (s *Store) Recent(ctx context.Context, userID string, since time.Time, limit int) ([]order.Order, error) {
 	orders, err := s.recents.Do(ctx, watched{userID, since, limit})
 	return orders, dbError("list recent orders", err)
@@ -37,20 +37,21 @@ func (s *Store) recent(ctx context.Context, streams []watched) []batch.Result[[]
 	return results
 }
 
+const recentOrders = `
+	SELECT w.place, ` + orderColumns + `
+	FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) WITH ORDINALITY AS w (user_id, since, most, place)
+	CROSS JOIN LATERAL (
+		SELECT * FROM (SELECT * FROM orders WHERE user_id = w.user_id ORDER BY order_id DESC LIMIT $4) newest
+		WHERE updated_at >= w.since OR status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING')
+		ORDER BY order_id DESC LIMIT w.most) AS o
+	ORDER BY w.place, o.order_id DESC`
+
 func (s *Store) readRecent(ctx context.Context, streams []watched, results []batch.Result[[]order.Order]) error {
 	users, sinces, limits := make([]string, len(streams)), make([]time.Time, len(streams)), make([]int64, len(streams))
 	for i, w := range streams {
 		users[i], sinces[i], limits[i] = w.userID, w.since, int64(w.limit)
 	}
-	rows, _ := s.pool.Query(ctx, `
-		SELECT w.place, `+orderColumns+`
-		FROM unnest($1::text[], $2::timestamptz[], $3::bigint[]) WITH ORDINALITY AS w (user_id, since, most, place)
-		CROSS JOIN LATERAL (
-			SELECT * FROM orders o
-			WHERE o.user_id = w.user_id
-				AND (o.updated_at >= w.since OR o.status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING'))
-			ORDER BY o.order_id DESC LIMIT w.most) AS o
-		ORDER BY w.place, o.order_id DESC`, users, sinces, limits)
+	rows, _ := s.pool.Query(ctx, recentOrders, users, sinces, limits, lookThrough)
 	var (
 		place int
 		o     order.Order

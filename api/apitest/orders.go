@@ -22,9 +22,12 @@ func (s suite) nothing() {
 		_, err = s.Restock(s.Context(), "chair", 1, key)
 		s.refuses("a product to restock", err, order.CodeProductNotFound)
 	}
-	orders, err := s.List(s.Context(), "nobody", "", uuid.Nil, 10)
+	orders, next, err := s.List(s.Context(), "nobody", "", uuid.Nil, 10)
 	s.must(err)
 	s.are(orders)
+	if next != uuid.Nil {
+		s.Errorf("behind no orders there is %s", next)
+	}
 }
 
 // An order may be lost, and the money that comes for it must not be.
@@ -80,16 +83,21 @@ func (s suite) list() {
 	}
 	s.place("bob", "lamp")
 	s.Advance(s.T, own[1].ID, order.InventoryReserved)
-	page := func(status order.Status, before uuid.UUID, limit int) []order.Order {
-		orders, err := s.List(s.Context(), "ann", status, before, limit)
+	page := func(status order.Status, before, wantNext uuid.UUID, limit int) []order.Order {
+		orders, next, err := s.List(s.Context(), "ann", status, before, limit)
 		s.must(err)
+		if next != wantNext {
+			s.Errorf("%d orders of status %q, and the next page begins before %s; want %s", len(orders), status, next, wantNext)
+		}
 		return orders
 	}
-	s.are(page("", uuid.Nil, 3), own[4], own[3], own[2])
-	s.are(page("", own[2].ID, 3), own[1], own[0])
-	s.are(page("", own[0].ID, 3))
-	s.are(page(order.InventoryReserved, uuid.Nil, 10), own[1])
-	s.are(page(order.Pending, own[2].ID, 10), own[0])
+	s.are(page("", uuid.Nil, own[2].ID, 3), own[4], own[3], own[2])
+	s.are(page("", own[2].ID, uuid.Nil, 3), own[1], own[0])
+	s.are(page("", own[2].ID, uuid.Nil, 2), own[1], own[0])
+	s.are(page("", own[0].ID, uuid.Nil, 3))
+	s.are(page(order.InventoryReserved, uuid.Nil, uuid.Nil, 10), own[1])
+	s.are(page(order.Pending, own[2].ID, uuid.Nil, 10), own[0])
+	s.are(page(order.Pending, uuid.Nil, own[4].ID, 1), own[4])
 }
 
 func (s suite) recent() {
