@@ -18,10 +18,10 @@ const atOnce = 16
 
 // Store finds what may have been left.
 type Store interface {
-	// OpenOrders returns up to limit open orders that have not changed for age
-	// or longer, from behind the order after, which is the last of the page
-	// before, or zero.
-	OpenOrders(ctx context.Context, age time.Duration, after order.Order, limit int) ([]order.Order, error)
+	// OpenOrders returns up to limit open orders that were placed until then and
+	// have not changed for age or longer, from behind the order after, which is the
+	// last of the page before, or zero.
+	OpenOrders(ctx context.Context, age time.Duration, until time.Time, after order.Order, limit int) ([]order.Order, error)
 	// UnfinishedPayments does the same for payments that were received or are
 	// being refunded, from behind the id after.
 	UnfinishedPayments(ctx context.Context, age time.Duration, after string, limit int) ([]order.Payment, error)

@@ -1,6 +1,7 @@
 package repair
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"testing/synctest"
 	"time"
 
 	"github.com/google/uuid"
@@ -47,14 +49,20 @@ func (s *shop) pay(id string, state order.PaymentState, of uuid.UUID) {
 	s.payments = append(s.payments, order.Payment{ID: id, OrderID: of, State: state})
 }
 
-func (s *shop) OpenOrders(_ context.Context, _ time.Duration, after order.Order, limit int) (found []order.Order, err error) {
+func (s *shop) OpenOrders(_ context.Context, _ time.Duration, until time.Time, after order.Order, limit int) (found []order.Order, err error) {
 	for _, o := range s.orders {
-		if !o.Status.Final() && o.ID.String() > after.ID.String() {
+		if !o.Status.Final() && !o.CreatedAt.After(until) && byIndex(o, after) > 0 {
 			found = append(found, o)
 		}
 	}
-	slices.SortFunc(found, func(a, b order.Order) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	slices.SortFunc(found, byIndex)
 	return found[:min(limit, len(found))], nil
+}
+
+// byIndex is the order in which the store goes through open orders.
+func byIndex(a, b order.Order) int {
+	return cmp.Or(strings.Compare(a.ProductID, b.ProductID), strings.Compare(string(a.Status), string(b.Status)),
+		strings.Compare(a.ID.String(), b.ID.String()))
 }
 
 func (s *shop) UnfinishedPayments(_ context.Context, _ time.Duration, after string, limit int) (found []order.Payment, err error) {
@@ -356,4 +364,51 @@ func TestTheUpkeepComesToEveryOrderAndBeginsAnew(t *testing.T) {
 			t.Errorf("page %d: %d orders, %v; want %d", i, n, err, want)
 		}
 	}
+}
+
+// In a sale more orders come in a minute than are looked at, and those that wait
+// for their payment are healthy. They must not stand before all others for as long
+// as the sale goes on.
+func TestTheUpkeepComesToEveryOrderWhileMoreArriveThanItLooksAt(t *testing.T) {
+	synctest.Test(t, func(t *testing.T) {
+		s := newShop()
+		s.sell(2000)
+		lost, other := s.add(order.Pending), s.add(order.PaymentPending)
+		s.place(lost, "a")
+		s.place(other, "b")
+		w := &walk{Repair: New(s, s, nil, t.Logf), pauses: newPauses(time.Now)}
+		for range 20 {
+			if _, err := w.orders(t.Context()); err != nil {
+				t.Fatal(err)
+			}
+			s.sell(page + 100)
+			time.Sleep(time.Minute)
+		}
+		for what, id := range map[string]uuid.UUID{"the same product": lost, "another product": other} {
+			if !slices.Contains(s.done, "started "+id.String()) {
+				t.Errorf("the order of %s that nothing drives was not started", what)
+			}
+		}
+	})
+}
+
+// sell places n orders of product a that a workflow drives, and ends those whose
+// time to pay is over.
+func (s *shop) sell(n int) {
+	for id, o := range s.orders {
+		if o.ProductID == "a" && o.Status == order.PaymentPending && time.Since(o.CreatedAt) > 15*time.Minute {
+			delete(s.orders, id)
+		}
+	}
+	for range n {
+		id := s.add(order.PaymentPending)
+		s.place(id, "a")
+		s.running[id.String()] = true
+	}
+}
+
+func (s *shop) place(id uuid.UUID, product string) {
+	o := s.orders[id]
+	o.ProductID, o.CreatedAt = product, time.Now()
+	s.orders[id] = o
 }

@@ -6,6 +6,8 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
+
 	"order-service/order"
 )
 
@@ -27,6 +29,7 @@ type walk struct {
 	*Repair
 	age     time.Duration
 	order   order.Order // the last that was looked at
+	begun   time.Time   // with the first of them: of a product that sells, new ones come faster than pages
 	payment string
 	pauses  *pauses
 }
@@ -34,7 +37,10 @@ type walk struct {
 // orders looks at the next page and reports how many orders that were. Behind
 // the last it begins anew.
 func (w *walk) orders(ctx context.Context) (int, error) {
-	open, err := w.store.OpenOrders(ctx, w.age, w.order, page)
+	if w.order.ID == uuid.Nil {
+		w.begun = time.Now()
+	}
+	open, err := w.store.OpenOrders(ctx, w.age, w.begun, w.order, page)
 	if err != nil {
 		return 0, fmt.Errorf("find open orders: %w", err)
 	}

@@ -132,14 +132,15 @@ func (s *Store) farthest(ctx context.Context, userID string, before uuid.UUID) (
 const leftOrders = `
 	SELECT ` + orderColumns + ` FROM orders o
 	WHERE status IN ('PENDING', 'INVENTORY_RESERVED', 'PAYMENT_PENDING') AND updated_at <= now() - $1::interval
-		AND (product_id, status, order_id) > ($2, $3, $4)
-	ORDER BY product_id, status, order_id LIMIT $5`
+		AND (product_id, status, order_id) > ($2, $3, $4) AND created_at <= $5
+	ORDER BY product_id, status, order_id LIMIT $6`
 
-// OpenOrders returns up to limit orders that are not final and have not changed
-// for age or longer, from behind the order after (zero: from the first) in an
-// order of its own. One that changes between two pages may be passed over.
-func (s *Store) OpenOrders(ctx context.Context, age time.Duration, after order.Order, limit int) ([]order.Order, error) {
-	rows, _ := s.pool.Query(ctx, leftOrders, age, after.ProductID, string(after.Status), after.ID, limit)
+// OpenOrders returns up to limit orders that are not final, were placed until then
+// and have not changed for age or longer, from behind the order after (zero: from
+// the first) in an order of its own. One that changes between two pages may be
+// passed over.
+func (s *Store) OpenOrders(ctx context.Context, age time.Duration, until time.Time, after order.Order, limit int) ([]order.Order, error) {
+	rows, _ := s.pool.Query(ctx, leftOrders, age, after.ProductID, string(after.Status), after.ID, until, limit)
 	open, err := pgx.CollectRows(rows, scanOrder)
 	return open, dbError("read open orders", err)
 }

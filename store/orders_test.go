@@ -133,7 +133,7 @@ func TestOpenOrdersComePageByPageEachOnce(t *testing.T) {
 	s.exec(t, `UPDATE orders SET updated_at = now() - interval '1 hour' WHERE order_id <> $1`, young)
 	var after order.Order
 	for len(want) > 0 {
-		page, err := s.OpenOrders(t.Context(), time.Minute, after, 5)
+		page, err := s.OpenOrders(t.Context(), time.Minute, time.Now(), after, 5)
 		must(t, err)
 		for _, after = range page {
 			if !want[after.ID] {
@@ -145,8 +145,11 @@ func TestOpenOrdersComePageByPageEachOnce(t *testing.T) {
 			t.Fatalf("%d orders never came", len(want))
 		}
 	}
-	if page, err := s.OpenOrders(t.Context(), time.Minute, after, 5); err != nil || len(page) != 0 {
+	if page, err := s.OpenOrders(t.Context(), time.Minute, time.Now(), after, 5); err != nil || len(page) != 0 {
 		t.Errorf("behind the last: %+v, %v", page, err)
+	}
+	if page, err := s.OpenOrders(t.Context(), time.Minute, time.Now().Add(-time.Hour), order.Order{}, 5); err != nil || len(page) != 0 {
+		t.Errorf("placed an hour ago: %+v, %v", page, err)
 	}
 }
 
@@ -170,7 +173,7 @@ func TestWhatIsLeftIsFoundWithoutWalkingThroughWhatIsFinished(t *testing.T) {
 		binary.BigEndian.PutUint32(id[12:], uint32(from))
 		for name, explain := range map[string]func() (pgx.Rows, error){
 			"orders": func() (pgx.Rows, error) {
-				return s.db.Query(t.Context(), "EXPLAIN "+store.LeftOrders, time.Minute, "p", "PAYMENT_PENDING", id, 500)
+				return s.db.Query(t.Context(), "EXPLAIN "+store.LeftOrders, time.Minute, "p", "PAYMENT_PENDING", id, time.Now(), 500)
 			},
 			"payments": func() (pgx.Rows, error) {
 				return s.db.Query(t.Context(), "EXPLAIN "+store.LeftPayments, time.Minute, "pay-"+id.String(), 500)
