@@ -3,13 +3,17 @@ package store
 import (
 	"context"
 	"embed"
+	"errors"
 	"fmt"
 	"hash/fnv"
 	"io/fs"
+	"time"
 
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
 	"github.com/pressly/goose/v3/lock"
+
+	"order-service/retry"
 )
 
 //go:embed migrations/*.sql
@@ -20,6 +24,12 @@ const (
 	lockPeriod = 1
 	lockTries  = 300
 )
+
+// migrationWait is how long a migration waits for a table that somebody reads, as
+// a backup does for an hour. Behind one that waits everybody waits, the buyers of
+// the previous version among them: it steps back, lets them pass and tries again.
+// One that has to wait, such as an index that is made CONCURRENTLY, sets its own.
+const migrationWait = time.Second
 
 // Migrate brings the schema to the newest version. Any number of processes may
 // call it at once: an advisory lock lets one through at a time. A migrated
@@ -45,11 +55,23 @@ func (s *Store) Migrate(ctx context.Context) error {
 	if err != nil {
 		return fmt.Errorf("store: migrations: %w", err)
 	}
+	err = s.up(ctx, provider)
+	for failures := 1; sqlClass(err, "55P03") && retry.Sleep(ctx, retry.Pause(failures)); failures++ { // lock not available
+		s.log.Warn().Err(err).Msg("a migration waits for a table that is in use")
+		err = s.up(ctx, provider)
+	}
+	return dbError("migrate", err)
+}
+
+func (s *Store) up(ctx context.Context, provider *goose.Provider) error {
 	done, err := provider.Up(ctx)
+	if partial, ok := errors.AsType[*goose.PartialError](err); ok {
+		done = partial.Applied
+	}
 	for _, m := range done {
 		s.log.Info().Str("migration", m.Source.Path).Dur("took", m.Duration).Msg("migrated")
 	}
-	return dbError("migrate", err)
+	return err
 }
 
 // migrationLock makes a lock per schema. Advisory locks belong to the whole

@@ -101,7 +101,7 @@ func (s *Store) directConfig(of *pgxpool.Config, cfg Config) (conf *pgxpool.Conf
 		}
 	}
 	conf.MaxConns, conf.MinConns, conf.MinIdleConns = sessionConns, 0, 0
-	conf.AfterConnect = ownSession(refusal, conf.AfterConnect)
+	conf.AfterConnect = ownSession(refusal, setUp(bounded(settings{"lock_timeout": milliseconds(migrationWait)})))
 	return conf, nil
 }
 
