@@ -16,10 +16,14 @@ func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, 
 	switch {
 	case err == nil:
 		return initiated{PaymentID: id, Link: link}, nil
-	case order.Permanent(err):
-		return a.unavailable(ctx, err, o.ID, 1), nil
+	case !order.Permanent(err):
+		return initiated{}, nil
 	}
-	return initiated{}, nil
+	p, unread := a.unavailable(ctx, err, o.ID, 1)
+	if unread != nil {
+		return initiated{}, nil
+	}
+	return p, nil
 }
 
 // InitiatePayment asks the provider for a payment. Its failures are retried by
@@ -31,15 +35,29 @@ func (a *activities) InitiatePayment(ctx context.Context, o order.Order) (initia
 	}
 	info := activity.GetInfo(ctx)
 	tired := info.Attempt >= initiateAttempts && info.StartedTime.Sub(info.ScheduledTime) >= a.patience
-	if order.Permanent(err) || tired {
-		return a.unavailable(ctx, err, o.ID, info.Attempt), nil
+	if !order.Permanent(err) && !tired {
+		return initiated{}, a.failed(ctx, err, o.ID)
 	}
-	return initiated{}, a.failed(ctx, err, o.ID)
+	p, err := a.unavailable(ctx, err, o.ID, info.Attempt)
+	if err != nil {
+		return initiated{}, a.failed(ctx, err, o.ID)
+	}
+	return p, nil
 }
 
-func (a *activities) unavailable(ctx context.Context, err error, id uuid.UUID, attempt int32) initiated {
+// unavailable ends the asking for err, unless the buyer was asked before: a worker
+// that died may have left no marker of that, and an order that waits for its payment
+// cannot end for want of one. An error means that nobody could say.
+func (a *activities) unavailable(ctx context.Context, err error, id uuid.UUID, attempt int32) (initiated, error) {
+	o, unread := a.Orders.Order(ctx, id)
+	switch {
+	case unread != nil && order.CodeOf(unread) != order.CodeOrderNotFound:
+		return initiated{}, unread
+	case o.Status == order.PaymentPending:
+		return initiated{PaymentID: o.PaymentID, Link: o.PaymentURL}, nil
+	}
 	a.log.Error().Ctx(ctx).Err(err).Stringer("orderId", id).Int32("attempt", attempt).Msg("no payment could be initiated")
-	return initiated{Unavailable: true}
+	return initiated{Unavailable: true}, nil
 }
 
 // ClaimRefund moves a payment to REFUNDING and reports whether it is to be

@@ -888,6 +888,21 @@ func TestChangeThatACrashKeptFromBeingPublishedIsPublished(t *testing.T) {
 		r.ends(order.Cancelled, "")
 		r.published(order.InventoryReserved, order.PaymentPending, order.Cancelled)
 	})
+	t.Run("when the provider refuses before the step is repeated", func(t *testing.T) {
+		t.Parallel()
+		s := newShop(1)
+		s.fail("Initiate", 100, order.Errorf(order.CodeValidation, "400"))
+		r := newRun(t, s)
+		r.at("Initiate", func() {
+			if _, err := s.RequestPayment(t.Context(), r.id, "a", "https://pay.example/a", r.Now().Add(window)); err != nil {
+				t.Error(err)
+			}
+			r.later(10*time.Second, r.pays("a"))()
+		})
+		r.ends(order.Confirmed, "")
+		r.published(order.InventoryReserved, order.PaymentPending, order.Confirmed)
+		r.payment("a", order.PaymentApplied)
+	})
 }
 
 func TestUnknownOrderFailsTheWorkflowAndRefundsItsPayment(t *testing.T) {
