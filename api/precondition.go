@@ -14,19 +14,30 @@ type precondition struct{ match, noneMatch []byte }
 
 func preconditionOf(c *fiber.Ctx) precondition {
 	h := &c.Request().Header
-	return precondition{match: h.Peek(fiber.HeaderIfMatch), noneMatch: h.Peek(fiber.HeaderIfNoneMatch)}
+	return precondition{match: oneOf(h.PeekAll(fiber.HeaderIfMatch)), noneMatch: oneOf(h.PeekAll(fiber.HeaderIfNoneMatch))}
+}
+
+// oneOf is the line of a header that has one, empty where that is, and nil where
+// there is none. Peek of an empty one may be nil, too.
+func oneOf(lines [][]byte) []byte {
+	if len(lines) == 0 {
+		return nil
+	}
+	return append([]byte{}, lines[0]...) // the next PeekAll uses lines again
 }
 
 // given reports whether the request has a precondition at all.
 func (p precondition) given() bool { return p.match != nil || p.noneMatch != nil }
 
 // holds reports whether p is true of what has tag, or of nothing where tag is
-// "", in the order of section 13.2.2.
+// "", in the order of section 13.2.2. An empty If-None-Match, which lists nothing
+// and so would allow everything, has lost what it was to say: it allows no more
+// than *.
 func (p precondition) holds(tag string) bool {
 	if p.match != nil && !matches(string(p.match), tag) {
 		return false
 	}
-	return p.noneMatch == nil || tag == "" || !listed(string(p.noneMatch), tag)
+	return p.noneMatch == nil || tag == "" || len(p.noneMatch) > 0 && !listed(string(p.noneMatch), tag)
 }
 
 // matches compares tag with an If-Match list, strongly (section 13.1.1): a weak

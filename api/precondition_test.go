@@ -1,6 +1,7 @@
 package api
 
 import (
+	"fmt"
 	"slices"
 	"testing"
 	"time"
@@ -79,6 +80,7 @@ func TestAProductIsWrittenUnderTheConditionThatTheRequestSets(t *testing.T) {
 		"new, if it is there":       {"desk", []string{"If-Match", "*"}, 412},
 		"new, if it is as read":     {"desk", []string{"If-Match", tag}, 412},
 		"new, if it is like no tag": {"desk", []string{"If-Match", ""}, 412},
+		"new, if like no other tag": {"desk", []string{"If-None-Match", ""}, 200},
 	} {
 		t.Run(name, func(t *testing.T) {
 			shop := newShop()
@@ -91,6 +93,27 @@ func TestAProductIsWrittenUnderTheConditionThatTheRequestSets(t *testing.T) {
 				a.problem(t, c.status, codePreconditionFailed)
 			}
 		})
+	}
+}
+
+// An empty condition is one that nothing meets, wherever it stands: what fasthttp
+// says of an empty header depends on the memory that it was read into.
+func TestAnEmptyConditionReplacesNoProduct(t *testing.T) {
+	shop := newShop()
+	for place := range 12 {
+		var before string
+		for n := range place {
+			before += fmt.Sprintf("X-%d: x\r\n", n)
+		}
+		for _, condition := range []string{"If-Match", "If-None-Match"} {
+			s := serve(t, shop) // each has memory of its own
+			s.raw(fmt.Sprintf("PUT /admin/products/lamp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer %s\r\nContent-Type: application/json\r\n"+
+				before+condition+":\r\nContent-Length: %d\r\n\r\n%s", token(t, "admin"), len(newLamp), newLamp)).
+				problem(t, 412, codePreconditionFailed)
+		}
+	}
+	if shop.products["lamp"].Name != "Lamp" {
+		t.Errorf("written: %+v", shop.products["lamp"])
 	}
 }
 
