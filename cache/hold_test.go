@@ -101,6 +101,7 @@ func TestHoldRefusesOutsideTheSale(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour)
 	ago := hour.Add(-2 * time.Hour)
+	epoch := time.Unix(0, 0)
 	for name, test := range map[string]struct {
 		starts, ends time.Time
 		open         bool
@@ -113,6 +114,8 @@ func TestHoldRefusesOutsideTheSale(t *testing.T) {
 		"begun, ended":   {starts: ago.Add(-time.Hour), ends: ago},
 		"end, no begin":  {ends: hour, open: true},
 		"begins, no end": {starts: hour},
+		"ended in 1970":  {ends: epoch}, // as the store reads what was long before
+		"begun in 1970":  {starts: epoch, open: true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()

@@ -165,12 +165,13 @@ func (g *Gate) runAll(ctx context.Context, calls []*call) {
 	}
 }
 
-// milliseconds is t in Unix time, 0 for none.
+// milliseconds is t in Unix time, 0 for none. 1970 itself, as which the store reads
+// whatever was before it, is no 0: a sale that ended then would never end.
 func milliseconds(t time.Time) int64 {
 	if t.IsZero() {
 		return 0
 	}
-	return t.UnixMilli()
+	return max(1, t.UnixMilli())
 }
 
 // quiet limits what an outage writes to the log.
