@@ -119,6 +119,24 @@ func TestSandboxRefusesForgedLinksAndOtherChoices(t *testing.T) {
 	}
 }
 
+// What somebody else has added to a link must not choose for the buyer.
+func TestSandboxRepeatsNothingButTheLink(t *testing.T) {
+	shop := newShop()
+	s := serve(t, shop)
+	link := sandboxQuery(shop.put("ann", order.PaymentPending), "good")
+	hidden := func(query string) []string {
+		page := s.call("GET", "/sandbox/pay?"+query, "").ok(t)
+		return regexp.MustCompile(`type="hidden" name=.*`).FindAllString(string(page.body), -1)
+	}
+	want := hidden(link)
+	if len(want) != 5 {
+		t.Errorf("of the link the form repeats %q", want)
+	}
+	if got := hidden("choice=decline&" + link + "&amount=1&other=x&choice=pay"); !slices.Equal(got, want) {
+		t.Errorf("the form repeats %q, want %q", got, want)
+	}
+}
+
 func TestSandboxSaysWhenTheShopRefusedThePayment(t *testing.T) {
 	shop := newShop()
 	s := serve(t, shop)

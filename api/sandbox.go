@@ -18,7 +18,8 @@ import (
 type sandboxView struct {
 	OrderID string
 	Amount  string
-	Link    url.Values // the signed link's parameters, sent again with the choice
+	Link    url.Values // the link's own parameters, sent again with the choice
+	Choice  string     // the button that was pressed
 	Shop    string     // the way back, to the order where there is one
 	Title   string     // of the outcome
 	Outcome string     // what became of the choice; empty before it
@@ -44,7 +45,7 @@ func (s *Server) sandboxPay(c *fiber.Ctx) error {
 	}
 	ctx, cancel := s.context()
 	defer cancel()
-	switch choice := view.Link.Get("choice"); choice {
+	switch view.Choice {
 	case "pay":
 		view.Title, view.Outcome = "Thank you!", view.Amount+" paid, in play money. The shop has been told of your payment."
 		err = s.tell(ctx, p, paymentSucceeded, fiber.Map{"paymentId": p.ID, "amount": p.Money.Amount, "currency": p.Money.Currency})
@@ -79,15 +80,25 @@ func (s *Server) sandboxProblem(c *fiber.Ctx, err error) error {
 	return renderSandbox(c, view)
 }
 
+// linkNames are the parameters that a payment link is made of. What is there
+// besides, somebody else has added.
+var linkNames = [...]string{"order", "payment", "amount", "currency", "expires", "sig"}
+
 // sandboxLink verifies the parameters of a payment link.
 func (s *Server) sandboxLink(query string) (sandboxView, order.Payment, error) {
-	link, err := url.ParseQuery(query)
+	sent, err := url.ParseQuery(query)
 	if err != nil {
 		return sandboxView{}, order.Payment{}, order.Errorf(codeBadRequest, "The payment link is damaged.")
 	}
+	link := url.Values{}
+	for _, name := range linkNames {
+		if sent.Has(name) {
+			link.Set(name, sent.Get(name))
+		}
+	}
 	p, err := s.deps.Sandbox.Verify(link)
 	id := p.OrderID.String()
-	return sandboxView{OrderID: id, Amount: p.Money.String(), Link: link, Shop: "/?order=" + id}, p, err
+	return sandboxView{OrderID: id, Amount: p.Money.String(), Link: link, Choice: sent.Get("choice"), Shop: "/?order=" + id}, p, err
 }
 
 // tell sends a webhook. A refusal by the service is CodeConflict.
