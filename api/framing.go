@@ -56,6 +56,9 @@ const (
 func (f *framing) pass(b []byte) (good int, err error) {
 	f.nul = bytes.IndexByte(b, 0) >= 0
 	for at := 0; at < len(b); {
+		if f.idle() {
+			f.head.forget()
+		}
 		if f.left > 0 {
 			n := min(f.left, int64(len(b)-at))
 			f.left -= n

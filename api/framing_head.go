@@ -16,6 +16,13 @@ type requestHead struct {
 	requestID []byte // as well
 }
 
+// forget makes room for the next request, of which the first byte has come: where
+// that cannot be read, it is not answered as the one before. Until then that one's
+// content may still be refused, and fasthttp has no headers any more by then.
+func (h *requestHead) forget() {
+	*h = requestHead{origin: h.origin[:0], requestID: h.requestID[:0]}
+}
+
 // begin reads a request line. One empty line before it is ignored, as section
 // 2.2 of RFC 9112 has it.
 func (f *framing) begin(line []byte) error {
@@ -23,7 +30,7 @@ func (f *framing) begin(line []byte) error {
 		f.head.begun = true
 		return nil
 	}
-	f.head = requestHead{begun: true, origin: f.head.origin[:0], requestID: f.head.requestID[:0]}
+	f.head.begun = true
 	method, rest, _ := bytes.Cut(line, []byte(" "))
 	target, version, _ := bytes.Cut(rest, []byte(" "))
 	f.head.http10 = string(version) == "HTTP/1.0"

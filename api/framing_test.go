@@ -140,6 +140,29 @@ func TestRequestsBeforeAnUnreadableOneAreAnswered(t *testing.T) {
 	answers[2].problem(t, 400, codeBadRequest)
 }
 
+// Where a proxy uses one connection for all, the request before is another buyer's.
+func TestAnUnreadableRequestIsNotAnsweredAsTheOneBefore(t *testing.T) {
+	const origin = "https://shop.example"
+	s := serve(t, newShop(), func(c *Config, _ *Deps) { c.CORSOrigins = []string{origin} })
+	first := "GET /livez HTTP/1.1\r\nHost: x\r\nX-Request-Id: first\r\nOrigin: " + origin + "\r\n\r\n"
+	for name, second := range map[string]string{
+		"endless line": "GET /" + strings.Repeat("x", 20<<10),
+		"bare LF":      "GET /livez HTTP/1.1\n",
+		"NUL":          "GET /\x00",
+		"empty line":   "\r\n\r\n",
+	} {
+		for _, answers := range [][]answer{s.converse(first + second), s.inPieces(first+second, len(first))} {
+			if len(answers) != 2 || answers[0].Header.Get("X-Request-Id") != "first" || answers[0].Header.Get("Access-Control-Allow-Origin") != origin {
+				t.Fatalf("%s: %d answers, %v", name, len(answers), answers)
+			}
+			h := answers[1].Header
+			if answers[1].StatusCode < 400 || h.Get("X-Request-Id") == "first" || h.Get("X-Request-Id") == "" || h.Get("Access-Control-Allow-Origin") != "" {
+				t.Errorf("%s: %d with %v", name, answers[1].StatusCode, h)
+			}
+		}
+	}
+}
+
 func TestRequestsOfEveryLegalFormAreRead(t *testing.T) {
 	s := serve(t, newShop())
 	for name, request := range map[string]string{
