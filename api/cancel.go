@@ -32,7 +32,7 @@ func (s *Server) cancelOrder(c *fiber.Ctx) error {
 	}
 	ctx = s.joinTrace(ctx, c, o)
 	if !o.Status.Final() {
-		if o, err = s.cancelled(ctx, o); err != nil {
+		if o, err = s.cancelOnce(ctx, o); err != nil {
 			return err
 		}
 	}
@@ -43,6 +43,18 @@ func (s *Server) cancelOrder(c *fiber.Ctx) error {
 		return order.Errorf(order.CodeNotCancellable, "The order is %s and can no longer be cancelled.", o.Status)
 	}
 	return c.JSON(statusView{OrderID: o.ID, Status: o.Status, CancelRequested: true})
+}
+
+// cancelOnce lets one request at a time ask for an order's end. Who comes
+// meanwhile waits for what it hears, be it an error: to ask as well would bring
+// the same. So a second click works, and a buyer who sends thousands does not use
+// up what Temporal and Postgres have for everybody.
+//
+// ctx is that of the request which asks. No client that leaves ends it, and its
+// time is over before that of those who wait.
+func (s *Server) cancelOnce(ctx context.Context, o order.Order) (order.Order, error) {
+	then, err, _ := s.cancels.Do(string(o.ID[:]), func() (any, error) { return s.cancelled(ctx, o) })
+	return then.(order.Order), err
 }
 
 // cancelled asks the workflow and returns the order as it then is. A workflow

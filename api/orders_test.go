@@ -5,6 +5,7 @@ import (
 	"maps"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 	"time"
 
@@ -242,4 +243,61 @@ func TestCancelAnswersWithTheOutcome(t *testing.T) {
 			}
 		})
 	}
+}
+
+// An order that stays open costs its cancellations two seconds each, and Temporal
+// two requests: however many ask, one asks for all.
+func TestOfManyCancellationsOfAnOrderOneAsksTheSaga(t *testing.T) {
+	const many = 50
+	for name, c := range map[string]struct {
+		sagaErr error
+		status  int
+		answer  string
+	}{
+		"takes longer":          {nil, 200, `"status":"PENDING","cancelRequested":true`},
+		"ended without outcome": {order.Errorf(order.CodeConflict, "Ended."), 503, "unavailable"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			shop := newShop()
+			shop.sagaErr = c.sagaErr
+			s := serve(t, shop)
+			path := "/orders/" + shop.put("ann", order.Pending).ID.String() + "/cancel"
+			begun := time.Now()
+			var asking sync.WaitGroup
+			for range many {
+				asking.Go(func() {
+					if a := s.as("ann", "POST", path, ""); a.StatusCode != c.status || !strings.Contains(string(a.body), c.answer) {
+						t.Errorf("%d %s", a.StatusCode, a.body)
+					}
+				})
+			}
+			asking.Wait()
+			most := 1 + int(time.Since(begun)/cancelWait) // who comes after the outcome asks anew
+			if calls := shop.seenCalls(); len(calls) > most {
+				t.Errorf("the saga was asked %d times, want %d at most", len(calls), most)
+			}
+		})
+	}
+}
+
+func TestACancellationIsNotTakenForThatOfAnotherOrder(t *testing.T) {
+	shop := newShop()
+	open := shop.put("ann", order.Pending)
+	shop.onSaga = func(_ string, o order.Order) {
+		if o.ID != open.ID {
+			shop.move(o.ID, order.Cancelled)
+		}
+	}
+	s := serve(t, shop)
+	var slow sync.WaitGroup
+	slow.Go(func() { s.as("ann", "POST", "/orders/"+open.ID.String()+"/cancel", "").ok(t) })
+	for shop.watching(open.ID) == 0 {
+		time.Sleep(time.Millisecond)
+	}
+	other := shop.put("ann", order.PaymentPending)
+	if a := s.as("ann", "POST", "/orders/"+other.ID.String()+"/cancel", "").ok(t); !strings.Contains(string(a.body), `"CANCELLED"`) {
+		t.Errorf("%s", a.body)
+	}
+	slow.Wait()
 }

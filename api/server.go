@@ -15,6 +15,7 @@ import (
 	"github.com/rs/zerolog"
 	"github.com/valyala/fasthttp"
 	"golang.org/x/sync/semaphore"
+	"golang.org/x/sync/singleflight"
 
 	"order-service/fresh"
 	"order-service/order"
@@ -62,6 +63,7 @@ type Server struct {
 	ids       requestIDs
 
 	openings *semaphore.Weighted // one for each stream that is being opened
+	cancels  singleflight.Group  // one for each order that is being cancelled
 
 	base     context.Context // of all requests; done when the server has shut down
 	cancel   context.CancelFunc
