@@ -33,6 +33,8 @@ func (s *service) apiConfig() api.Config {
 		ShutdownDelay:  s.cfg.ShutdownDelay,
 		UserRPS:        s.cfg.RateLimitUser,
 		GlobalRPS:      s.cfg.RateLimitGlobal,
+		MaxPolls:       s.cfg.SSEMaxStreams,
+		MaxUserPolls:   s.cfg.SSEMaxPerUser,
 		DevLogin:       s.cfg.DevLogin,
 		Sandbox:        s.cfg.PaymentSandbox,
 		RequireIfMatch: s.cfg.RequireIfMatch,

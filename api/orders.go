@@ -4,7 +4,6 @@ import (
 	"context"
 	"strconv"
 	"strings"
-	"time"
 
 	"github.com/gofiber/fiber/v2"
 	"github.com/google/uuid"
@@ -89,14 +88,17 @@ func (s *Server) getOrder(c *fiber.Ctx) error {
 	if err != nil {
 		return err
 	}
-	o, err := s.readable(s.base, c) // a read bounds its own time
+	who, err := s.caller(c, roleUser, roleAdmin)
+	if err != nil {
+		return err
+	}
+	o, err := s.readable(s.base, c, who) // a read bounds its own time
 	if err != nil {
 		return err
 	}
 	known := c.Get(fiber.HeaderIfNoneMatch)
 	if wait > 0 && !o.Status.Final() && listed(known, etag(o.Seq)) {
-		seen := o.Seq
-		if o, err = s.await(s.base, o, wait, 10*time.Second, func(o order.Order) bool { return o.Seq != seen }); err != nil {
+		if o, err = s.longPoll(who, o, wait); err != nil {
 			return err
 		}
 	}
@@ -119,11 +121,7 @@ func (s *Server) getOrder(c *fiber.Ctx) error {
 
 // readable returns the order of the path when the caller owns it or is an
 // administrator. Someone else's is CodeOrderNotFound, as if it were not there.
-func (s *Server) readable(ctx context.Context, c *fiber.Ctx) (order.Order, error) {
-	who, err := s.caller(c, roleUser, roleAdmin)
-	if err != nil {
-		return order.Order{}, err
-	}
+func (s *Server) readable(ctx context.Context, c *fiber.Ctx, who caller) (order.Order, error) {
 	o, err := s.find(ctx, c)
 	if err == nil && o.UserID != who.userID && !who.has(roleAdmin) {
 		err = orderNotFound()
@@ -209,9 +207,13 @@ func page(c *fiber.Ctx) (status order.Status, before uuid.UUID, limit int, err e
 
 // timeline answers GET /orders/:id/timeline: every status the order has had.
 func (s *Server) timeline(c *fiber.Ctx) error {
+	who, err := s.caller(c, roleUser, roleAdmin)
+	if err != nil {
+		return err
+	}
 	ctx, cancel := s.context()
 	defer cancel()
-	o, err := s.readable(ctx, c)
+	o, err := s.readable(ctx, c, who)
 	if err != nil {
 		return err
 	}

@@ -31,6 +31,8 @@ type Config struct {
 	ShutdownDelay  time.Duration // how long Drain serves on
 	UserRPS        float64       // orders per second and user; 0: off
 	GlobalRPS      float64       // orders per second; 0: off
+	MaxPolls       int           // long polls that wait at once; 0: 50,000
+	MaxUserPolls   int           // as many of one user; 0: 10
 	DevLogin       bool          // serve /dev/login
 	Sandbox        bool          // serve /sandbox/pay
 	RequireIfMatch bool          // refuse to replace a product without a precondition
@@ -64,6 +66,7 @@ type Server struct {
 
 	openings *semaphore.Weighted // one for each stream that is being opened
 	cancels  singleflight.Group  // one for each order that is being cancelled
+	polls    *polls
 
 	base     context.Context // of all requests; done when the server has shut down
 	cancel   context.CancelFunc
@@ -112,6 +115,7 @@ func newServer(cfg Config, deps Deps) *Server {
 		ids:       newRequestIDs(),
 		loopback:  newLoopback(),
 		openings:  semaphore.NewWeighted(openAtOnce),
+		polls:     newPolls(cmp.Or(cfg.MaxPolls, 50_000), cmp.Or(cfg.MaxUserPolls, 10)),
 		base:      base, cancel: cancel, stopping: make(chan struct{}),
 	}
 	s.products = fresh.New(productsTimeout, fresh.For(productsTTL), s.loadProducts)

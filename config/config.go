@@ -143,8 +143,8 @@ type Config struct {
 	IntakeBudget    time.Duration `env:"INTAKE_BUDGET" envDefault:"20ms" role:"api"`          // an order that would wait longer for a writer is refused at once
 	RateLimitUser   float64       `env:"RATE_LIMIT_USER_RPS" envDefault:"20" role:"api"`      // orders a second, for each user and process; 0 is no limit
 	RateLimitGlobal float64       `env:"RATE_LIMIT_GLOBAL_RPS" envDefault:"0" role:"api"`     // orders a second, for the process; 0 is no limit
-	SSEMaxStreams   int           `env:"SSE_MAX_STREAMS" envDefault:"50000" role:"api"`       // event streams open at once, for the process
-	SSEMaxPerUser   int           `env:"SSE_MAX_STREAMS_PER_USER" envDefault:"10" role:"api"` // event streams open at once, for each user and process
+	SSEMaxStreams   int           `env:"SSE_MAX_STREAMS" envDefault:"50000" role:"api"`       // event streams open at once, and as many long polls, for the process
+	SSEMaxPerUser   int           `env:"SSE_MAX_STREAMS_PER_USER" envDefault:"10" role:"api"` // event streams open at once, and as many long polls, for each user and process
 
 	// Tokens
 	JWTSecret     Secret `env:"JWT_SECRET" role:"api"`                               // HS256 key of at least 32 bytes

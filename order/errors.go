@@ -38,7 +38,7 @@ type Code string
 //	the service cannot
 //	  a backend is away                                              unavailable, again
 //	  a write was sent and no answer came: it may have been done     outcome-unknown, again
-//	  no stream is left                                              too-many-streams, again
+//	  too many streams are open, or long polls wait                  too-many-streams, again
 //	  anything else                                                  internal, again
 const (
 	CodeMalformedJSON        Code = "malformed-json"
