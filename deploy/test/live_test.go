@@ -78,7 +78,8 @@ var notInASale = []string{"order_service:part_job", `order_service_check{check="
 // SDK's counters have no zero, nor has a status or result that never was.
 func troubleOnly(expr string) bool {
 	return strings.Contains(expr, "_failed_total") || strings.Contains(expr, "temporal_request_failure_total") ||
-		strings.Contains(expr, `status=~"5.."`) || strings.Contains(expr, `result!="done"`) || strings.Contains(expr, `result="refused"`)
+		strings.Contains(expr, `status=~"5.."`) || strings.Contains(expr, `status=~"4.."`) ||
+		strings.Contains(expr, `result!="done"`) || strings.Contains(expr, `result="refused"`)
 }
 
 // selectors are the parts of an expression that look for series.
