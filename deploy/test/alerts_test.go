@@ -209,6 +209,30 @@ func TestRunbooksAskForMetricsThatThereAre(t *testing.T) {
 	}
 }
 
+// Both roles register the same counters, so that one who asks the wrong role reads
+// 0 and believes it.
+func TestRunbooksAskTheRoleThatCounts(t *testing.T) {
+	workers := regexp.MustCompile(`dead_letters|saga_|temporal_num_pollers|temporal_workflow`)
+	apis := regexp.MustCompile(`intake_|http_request|stray_reports|relay_|sse_|tail_`)
+	pages, err := filepath.Glob(filepath.Join(runbooks, "[A-Z]*.md"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	asked := map[bool]int{}
+	for _, page := range pages {
+		for _, command := range regexp.MustCompile(`(?m)^curl .*METRICS".*$`).FindAllString(readFile(t, page), -1) {
+			worker := strings.Contains(command, `"$WORKER_METRICS"`)
+			asked[worker]++
+			if wrong := map[bool]*regexp.Regexp{true: apis, false: workers}[worker].FindString(command); wrong != "" {
+				t.Errorf("%s asks the wrong role for %s…: %s", filepath.Base(page), wrong, command)
+			}
+		}
+	}
+	if asked[true] < 5 || asked[false] < 10 {
+		t.Errorf("%d commands ask workers, and %d apis", asked[true], asked[false])
+	}
+}
+
 // Every alert must have a case in which it fires and a later look finds it over.
 func TestEveryAlertFiresAndClears(t *testing.T) {
 	files := []string{"../alerts/rules_test.yaml", "../alerts/budget_test.yaml"}

@@ -27,7 +27,7 @@ func TestEveryCommandOfTheRunbooksRunsInABrokenShop(t *testing.T) {
 	s.redis = client
 	s.startAt(freeAddr(t), suite.binary, "all", map[string]string{"METRICS_ADDR": metrics})
 	mend := s.breakBooks()
-	shell := s.shell("METRICS=http://" + metrics + "/metrics")
+	shell := s.shell("METRICS=http://"+metrics+"/metrics", "WORKER_METRICS=http://"+metrics+"/metrics")
 	commands, troubles := runbookCommands(t), shell.troubles()
 	for _, page := range slices.Sorted(maps.Keys(commands)) {
 		if len(commands[page]) == 0 {
