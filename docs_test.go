@@ -1,11 +1,13 @@
 package main
 
 import (
+	"fmt"
 	"io/fs"
 	"os"
 	"path"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 	"testing"
 )
@@ -100,6 +102,27 @@ func endOfOne(sources map[string]string, name string) bool {
 		}
 	}
 	return false
+}
+
+// How much of Postgres the chart takes is made of what a process does: a pool more,
+// and a database that was large enough is not.
+func TestDocumentsCountTheConnectionsOfAProcess(t *testing.T) {
+	sum := 0
+	constants := regexp.MustCompile(`(?m)^\t(?:defaultConns|intakeConns|sessionConns|movers) += (\d+)`)
+	found := constants.FindAllStringSubmatch(filesOf(t, ".go")["store/store.go"], -1)
+	for _, constant := range found {
+		n, err := strconv.Atoi(constant[1])
+		if err != nil {
+			t.Fatal(err)
+		}
+		sum += n
+	}
+	if readme := filesOf(t, ".md")["deploy/README.md"]; len(found) != 4 || !strings.Contains(readme, fmt.Sprintf("A process may have %d:", sum)) {
+		t.Errorf("deploy/README.md does not say that a process may have %d connections, of %q", sum, found)
+	}
+	if notes := filesOf(t, "NOTES.txt"); !strings.Contains(notes["deploy/helm/order-service/templates/NOTES.txt"], fmt.Sprintf("mul $pods %d ", sum)) {
+		t.Errorf("the chart's notes do not count %d for each pod", sum)
+	}
 }
 
 // A name that ends with … stands for all that begin so, as every name does in a

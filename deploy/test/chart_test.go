@@ -19,6 +19,8 @@ import (
 	"helm.sh/helm/v3/pkg/engine"
 	"helm.sh/helm/v3/pkg/lint"
 	"helm.sh/helm/v3/pkg/lint/support"
+	apps "k8s.io/api/apps/v1"
+	autoscaling "k8s.io/api/autoscaling/v2"
 	"sigs.k8s.io/yaml"
 )
 
@@ -224,6 +226,30 @@ func TestNotesTellWhatComesNext(t *testing.T) {
 	demo := rendered(t, least+"\napi: {config: {ALLOW_DEMO: \"true\"}}")["order-service/templates/NOTES.txt"]
 	if !strings.Contains(demo, "DEMONSTRATION") {
 		t.Error("it does not say that a demonstration is one")
+	}
+}
+
+// A Postgres without room for all pods refuses the last ones, and those come in
+// mid-sale.
+func TestNotesCountTheConnectionsToPostgres(t *testing.T) {
+	for _, values := range []string{least, fixed} {
+		pods := 0
+		for name, d := range of[*apps.Deployment](t, values) {
+			if d.Spec.Replicas != nil {
+				pods += int(*d.Spec.Replicas)
+			} else {
+				pods += int(of[*autoscaling.HorizontalPodAutoscaler](t, values)[name].Spec.MaxReplicas)
+			}
+			pods += 2 * d.Spec.Strategy.RollingUpdate.MaxSurge.IntValue() // who comes, and who still goes
+		}
+		notes := rendered(t, values)["order-service/templates/NOTES.txt"]
+		if want := fmt.Sprintf("asked for %d connections: %d by each of %d pods", pods*postgresConns, postgresConns, pods); !strings.Contains(notes, want) {
+			t.Errorf("no %q in\n%s", want, notes)
+		}
+	}
+	readme := readFile(t, "../README.md")
+	if want := fmt.Sprintf("%d connections, where", (12+2)*2*postgresConns); !strings.Contains(strings.ReplaceAll(readme, "\n", " "), want) {
+		t.Errorf("no %q in the README", want)
 	}
 }
 

@@ -174,6 +174,7 @@ const (
 	checkTimeout     = 2 * time.Second
 	maxShutdownDelay = 8 * time.Second
 	migrateTimeout   = time.Hour
+	postgresConns    = 28 // of a process: store/store.go
 )
 
 func TestProbesAndTheStopFitEachOther(t *testing.T) {
