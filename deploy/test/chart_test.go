@@ -211,7 +211,7 @@ func TestNotesTellWhatComesNext(t *testing.T) {
 	notes := rendered(t, least)["order-service/templates/NOTES.txt"]
 	for _, want := range []string{
 		"https://shop.example", "route that to Service sale-order-service", "Nobody is woken", "exec deploy/sale-order-service-worker",
-		"the ports 5432, 6379, 9092, 7233, 443, and nothing else", "networkPolicy.backendPorts",
+		"the ports 5432, 6379, 9092, 7233, 443, and nothing else", "networkPolicy.backendPorts", "26379 for Sentinels",
 	} {
 		if !strings.Contains(notes, want) {
 			t.Errorf("no %q in\n%s", want, notes)
