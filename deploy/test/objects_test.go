@@ -251,6 +251,25 @@ func TestRolesHaveTheirVariablesAndNoOther(t *testing.T) {
 	}
 }
 
+// An empty text and a false are said as much as others are.
+func TestWhatARoleSaysGoesFirst(t *testing.T) {
+	all := pods(t, strings.TrimSuffix(least, "}")+`, CORS_ORIGINS: "https://shop.example"}
+secrets: {DATABASE_PASSWORD: {name: postgres, key: password, file: true}}
+api:
+  config: {CORS_ORIGINS: ""}
+  secrets: {DATABASE_PASSWORD: {name: reader, key: password, file: false}}
+`)
+	for component, want := range map[string]string{"api": "", "worker": "https://shop.example", "migrate": "https://shop.example"} {
+		c := all[component].Spec.Containers[0]
+		if got := variable(c, "CORS_ORIGINS"); got != want {
+			t.Errorf("%s has CORS_ORIGINS %q, want %q", component, got, want)
+		}
+		if files := variable(c, "DATABASE_PASSWORD_FILE") != "" && len(c.VolumeMounts) == 1; files != (component != "api") {
+			t.Errorf("%s has its password in a file: %v", component, files)
+		}
+	}
+}
+
 func TestASecretThatMayChangeIsAFileOfTheRolesThatReadIt(t *testing.T) {
 	all := pods(t, production)
 	for _, component := range []string{"api", "worker", "migrate", "verify"} {

@@ -49,8 +49,8 @@ capabilities: {drop: [ALL]}
 
 {{/* Variables of a role: dict "root" . "role" .Values.api. What the role says goes before what both have. */}}
 {{- define "order-service.env" -}}
-{{- $config := merge (deepCopy .role.config) .root.Values.config }}
-{{- $secrets := merge (deepCopy .role.secrets) .root.Values.secrets }}
+{{- $config := mergeOverwrite (deepCopy .root.Values.config) .role.config }}
+{{- $secrets := mergeOverwrite (deepCopy .root.Values.secrets) .role.secrets }}
 {{- range $name := keys $config $secrets | uniq | sortAlpha }}
 {{- if has $name (list "ROLE" "HTTP_ADDR" "ADMIN_ADDR" "METRICS_ADDR" "SHUTDOWN_DELAY") }}
 {{- fail (printf "%s is set by the chart" $name) }}
@@ -80,7 +80,7 @@ capabilities: {drop: [ALL]}
 
 {{/* Those files: dict "root" . "role" .Values.api. Kubernetes replaces them when the Secrets change. */}}
 {{- define "order-service.secretFiles" -}}
-{{- range $name, $secret := merge (deepCopy .role.secrets) .root.Values.secrets }}
+{{- range $name, $secret := mergeOverwrite (deepCopy .root.Values.secrets) .role.secrets }}
 {{- if $secret.file }}
 - secret: {name: {{ $secret.name | quote }}, items: [{key: {{ $secret.key | quote }}, path: {{ $name }}}]}
 {{- end }}
@@ -120,8 +120,8 @@ volumes:
 {{/* Refuses a role that has none of some variables: it would not start. An issuer counts where it can be asked for its
 keys, which takes a URL; what a Secret has is not known here. */}}
 {{- define "order-service.needs" -}}
-{{- $config := merge (deepCopy .role.config) .root.Values.config }}
-{{- $secrets := merge (deepCopy .role.secrets) .root.Values.secrets }}
+{{- $config := mergeOverwrite (deepCopy .root.Values.config) .role.config }}
+{{- $secrets := mergeOverwrite (deepCopy .root.Values.secrets) .role.secrets }}
 {{- $found := false }}
 {{- range .any }}
 {{- $value := get $config . }}
