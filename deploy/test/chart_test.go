@@ -170,11 +170,27 @@ func TestChartRefusesWhatCannotWork(t *testing.T) {
 		"an issuer that cannot be asked":  {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example", JWT_ISSUER: shop}`, "api needs one of"},
 		"an api whose keys are nowhere":   {`config: {PUBLIC_URL: "https://shop.example", PAYMENT_URL: "https://pay.example", JWT_JWKS_URL: ""}`, "api needs one of"},
 		"a worker that cannot be paid":    {`config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example"}`, "worker needs one of PAYMENT_URL"},
+		"a sandbox that is none":          {demo("PAYMENT_SANDBOX: \"false\"", ""), "worker needs one of PAYMENT_URL, PAYMENT_SANDBOX"},
+		"a sandbox that cannot sign":      {demo("PAYMENT_SANDBOX: \"true\"", ""), "worker needs PAYMENT_WEBHOOK_SECRET, where PAYMENT_SANDBOX is \"true\", in"},
 		"an ingress for no host":          {least + "\ningress: {enabled: true}", "ingress.host"},
 	} {
 		if _, err := render(t, refused.values); err == nil || !strings.Contains(err.Error(), refused.why) {
 			t.Errorf("%s: %v, want a word of %s", name, err, refused.why)
 		}
+	}
+}
+
+// demo is an installation whose worker has this config and these secrets, and no
+// provider.
+func demo(config, secrets string) string {
+	return `config: {PUBLIC_URL: "https://shop.example", JWT_JWKS_URL: "https://id.example", ALLOW_DEMO: "true"}
+worker: {config: {` + config + `}, secrets: {` + secrets + `}}`
+}
+
+func TestChartTakesASandboxThatCanSign(t *testing.T) {
+	worker := pods(t, demo(`PAYMENT_SANDBOX: "true"`, `PAYMENT_WEBHOOK_SECRET: {name: order-service, key: PAYMENT_WEBHOOK_SECRET}`))["worker"]
+	if got := variable(worker.Spec.Containers[0], "PAYMENT_SANDBOX"); got != "true" {
+		t.Errorf("the worker has PAYMENT_SANDBOX %q", got)
 	}
 }
 

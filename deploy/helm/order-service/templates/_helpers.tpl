@@ -117,18 +117,25 @@ volumes:
 {{- end }}
 {{- end }}
 
-{{/* Refuses a role that has none of some variables: it would not start. An issuer counts where it can be asked for its
-keys, which takes a URL; what a Secret has is not known here. */}}
+{{/* Refuses a role that has none of some variables: it would not start. "where" is a variable without which it needs
+none. An issuer counts where it can be asked for its keys, which takes a URL, and the sandbox where it is one; what a
+Secret has is not known here. */}}
 {{- define "order-service.needs" -}}
+{{- $counts := dict "JWT_ISSUER" "^https?://[^/]" "PAYMENT_SANDBOX" "^true$" }}
 {{- $config := mergeOverwrite (deepCopy .root.Values.config) .role.config }}
 {{- $secrets := mergeOverwrite (deepCopy .root.Values.secrets) .role.secrets }}
 {{- $found := false }}
+{{- $where := "" }}
+{{- with .where }}
+{{- $found = not (regexMatch (get $counts .) (get $config .)) }}
+{{- $where = printf ", where %s is %q" . (get $config .) }}
+{{- end }}
 {{- range .any }}
-{{- $value := get $config . }}
-{{- if or (hasKey $secrets .) (and $value (or (ne . "JWT_ISSUER") (regexMatch "^https?://[^/]" $value))) }}{{ $found = true }}{{ end }}
+{{- if or (hasKey $secrets .) (regexMatch (get $counts . | default ".") (get $config .)) }}{{ $found = true }}{{ end }}
 {{- end }}
 {{- if not $found }}
-{{- fail (printf "%s needs one of %s, in config or secrets" .component (join ", " .any | replace "JWT_ISSUER" "JWT_ISSUER as a URL")) }}
+{{- $any := join ", " .any | replace "JWT_ISSUER" "JWT_ISSUER as a URL" | replace "PAYMENT_SANDBOX" "PAYMENT_SANDBOX as \"true\"" }}
+{{- fail (printf "%s needs %s%s%s, in config or secrets" .component (ternary "one of " "" (gt (len .any) 1)) $any $where) }}
 {{- end }}
 {{- end }}
 
