@@ -170,7 +170,12 @@ func TestEveryAlertSaysWhoseItIsAndWhatToDo(t *testing.T) {
 // and how to know that it is over.
 func TestEveryAlertHasARunbook(t *testing.T) {
 	alerts := alertRules(t)
-	for name := range alerts {
+	list := readFile(t, filepath.Join(runbooks, "README.md"))
+	for name, rule := range alerts {
+		severity, _, _ := strings.Cut(rule.Labels["severity"], "{{") // what depends is in words there
+		if row := "| [" + name + "](" + name + ".md) | " + severity; !strings.Contains(list, row) {
+			t.Errorf("no row begins with %s", row)
+		}
 		page := readFile(t, filepath.Join(runbooks, name+".md"))
 		if !strings.HasPrefix(page, "# "+name+"\n") {
 			t.Errorf("%s.md has another title", name)
