@@ -36,7 +36,7 @@ type rule struct {
 // not answer or are too slow to be read. Ages are in seconds.
 var rules = []rule{
 	{oldestPending, 30, 120, age("An order has been PENDING for %v: sagas are not started, or do not run.")},
-	{reservedFor, 30, 120, age("An order has had its units for %v and no payment link: the provider does not answer, or order.progress cannot be written.")},
+	{reservedFor, 60, 300, age("An order has had its units for %v and no payment link: the provider does not answer, or order.progress cannot be written.")},
 	{outboxAge, 10, 60, age("Accepted orders have waited in the outbox for %v: they are not published to Kafka.")},
 	{intakeP99, 100, 500, number("One order in a hundred takes longer than %.0f ms to be accepted.")},
 	{overloaded, 0, 0, number("%.1f orders a second are refused because too many are waiting.")},
