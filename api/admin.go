@@ -40,7 +40,7 @@ func (s *Server) putProduct(c *fiber.Ctx) error {
 			return p, order.Errorf(codePreconditionRequired, "Send the ETag that you have read as If-Match, or If-None-Match: * to create the product.")
 		}
 		p, err = s.deps.Products.PutProduct(ctx, p, when.allows)
-		return p, s.published(ctx, id, err)
+		return p, s.published(ctx, p, err)
 	})
 }
 
@@ -76,7 +76,7 @@ func (s *Server) restock(c *fiber.Ctx) error {
 			return order.Product{}, err
 		}
 		p, err := s.deps.Products.Restock(ctx, id, quantity, key)
-		return p, s.published(ctx, id, err)
+		return p, s.published(ctx, p, err)
 	})
 }
 
@@ -109,13 +109,13 @@ func (s *Server) administer(c *fiber.Ctx, do func(ctx context.Context, id string
 
 // published brings a successful write to the gate at once. When that fails the
 // write still stands, and the gate's own sync brings it within a second of Redis answering.
-func (s *Server) published(ctx context.Context, id string, err error) error {
+func (s *Server) published(ctx context.Context, p order.Product, err error) error {
 	if err != nil {
 		return err
 	}
 	s.products.Forget()
-	if err := s.deps.GateSync.Now(ctx, id); err != nil {
-		s.outages.Warn().Err(err).Str("product", id).Msg("written, but not yet at the gate")
+	if err := s.deps.GateSync.Now(ctx, p); err != nil {
+		s.outages.Warn().Err(err).Str("product", p.ID).Msg("written, but not yet at the gate")
 	}
 	return nil
 }

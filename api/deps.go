@@ -41,7 +41,7 @@ type Gate interface {
 
 // GateSync brings a product that was just written to the gate at once.
 type GateSync interface {
-	Now(ctx context.Context, productID string) error
+	Now(context.Context, order.Product) error
 }
 
 // Intake accepts orders. The id it returns is that of a committed order; the

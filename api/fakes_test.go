@@ -204,8 +204,8 @@ func (s *shop) Stocks(_ context.Context, ids ...string) (map[string]order.GateSt
 	return stocks, nil
 }
 
-func (s *shop) Now(_ context.Context, id string) error {
-	s.called("sync %s", id)
+func (s *shop) Now(_ context.Context, p order.Product) error {
+	s.called("sync %s", p.ID)
 	return s.syncErr
 }
 

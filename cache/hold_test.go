@@ -343,7 +343,10 @@ func TestSoldOutIsForgottenWhenUnitsReturn(t *testing.T) {
 	returns := map[string]func(*shop, uuid.UUID){
 		"by drop":   func(s *shop, id uuid.UUID) { s.drop(order.Held{OrderID: id}) },
 		"by settle": func(s *shop, id uuid.UUID) { s.settle(id, s.ledger.cancel(id)) },
-		"by sync":   func(s *shop, _ uuid.UUID) { s.ledger.restock("shirt", 1); must(s, s.sync.Now(s.Context(), "shirt")) },
+		"by sync": func(s *shop, _ uuid.UUID) {
+			s.ledger.restock("shirt", 1)
+			must(s, s.sync.Now(s.Context(), s.ledger.product("shirt")))
+		},
 	}
 	for name, back := range returns {
 		t.Run(name, func(t *testing.T) {

@@ -104,7 +104,7 @@ func limit(units int) func(*order.Product) {
 func (s *shop) sell(change ...func(*order.Product)) {
 	s.Helper()
 	s.ledger.put(product(change...))
-	must(s, s.sync.Now(s.Context(), "shirt"))
+	must(s, s.sync.Now(s.Context(), s.ledger.product("shirt")))
 }
 
 func request(user string, quantity int) order.HoldRequest {

@@ -74,20 +74,11 @@ func (s *Sync) Run(ctx context.Context) error {
 	}
 }
 
-// Now publishes one product at once, for after an administrator's write. It
-// returns CodeProductNotFound for a product that is not in the ledger.
-func (s *Sync) Now(ctx context.Context, productID string) error {
-	products, err := s.ledger.Products(ctx)
-	if err != nil {
-		return fmt.Errorf("sync %s: %w", productID, err)
-	}
-	for _, p := range products {
-		if p.ID == productID {
-			_, _, err := s.publish(ctx, []order.Product{p})
-			return err
-		}
-	}
-	return order.Errorf(order.CodeProductNotFound, "There is no product %s.", productID)
+// Now publishes p, as its caller wrote or read it, at once. A gate that has a
+// newer one keeps that.
+func (s *Sync) Now(ctx context.Context, p order.Product) error {
+	_, _, err := s.publish(ctx, []order.Product{p})
+	return err
 }
 
 func (s *Sync) round(ctx context.Context, reap bool) error {

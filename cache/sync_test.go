@@ -19,7 +19,7 @@ func TestSyncPublishesAChangedPrice(t *testing.T) {
 	s := newShop(t)
 	s.sell()
 	s.ledger.put(product(func(p *order.Product) { p.UnitPrice, p.Currency = 5, "JPY" }))
-	must(t, s.sync.Now(t.Context(), "shirt"))
+	must(t, s.sync.Now(t.Context(), s.ledger.product("shirt")))
 	if got := s.hold(request("ann", 1)).UnitPrice; got != (order.Money{Amount: 5, Currency: "JPY"}) {
 		t.Fatalf("price = %v", got)
 	}
@@ -33,9 +33,7 @@ func TestSyncPublishesAPriceThatASettleOvertook(t *testing.T) {
 	s.ledger.put(product(func(p *order.Product) { p.UnitPrice = 5 }))
 	changed := s.ledger.product("shirt")
 	s.settle(id, s.reserve(id)) // newer than the change of price, which it does not carry
-	if _, _, err := s.sync.publish(t.Context(), []order.Product{changed}); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.sync.Now(t.Context(), changed))
 	if got := s.hold(request("ann", 1)).UnitPrice.Amount; got != 5 {
 		t.Fatalf("price = %d, want 5", got)
 	}
@@ -48,11 +46,9 @@ func TestSyncIgnoresAnOlderProduct(t *testing.T) {
 	s.sell()
 	old := s.ledger.product("shirt")
 	s.ledger.restock("shirt", 5)
-	must(t, s.sync.Now(t.Context(), "shirt"))
+	must(t, s.sync.Now(t.Context(), s.ledger.product("shirt")))
 	old.UnitPrice = 1
-	if _, _, err := s.sync.publish(t.Context(), []order.Product{old}); err != nil {
-		t.Fatal(err)
-	}
+	must(t, s.sync.Now(t.Context(), old))
 	s.wantStock(15, 0)
 	if got := s.hold(request("ann", 1)).UnitPrice.Amount; got != 1999 {
 		t.Fatalf("price = %d", got)
@@ -149,22 +145,14 @@ func TestSyncCountsEarlierUnitsWhenALimitIsSet(t *testing.T) {
 	s.hold(request("ann", 2))
 	for range 2 { // set, lifted and set again
 		s.ledger.put(product(limit(5)))
-		must(t, s.sync.Now(t.Context(), "shirt"))
+		must(t, s.sync.Now(t.Context(), s.ledger.product("shirt")))
 		s.refused(request("ann", 2), order.CodePurchaseLimit)
 		s.ledger.put(product())
-		must(t, s.sync.Now(t.Context(), "shirt"))
+		must(t, s.sync.Now(t.Context(), s.ledger.product("shirt")))
 		s.settle(id, s.ledger.confirm(id))
 	}
 	s.hold(request("ann", 2))
 	s.wantStock(8, 4)
-}
-
-func TestSyncNowSaysWhenThereIsNoSuchProduct(t *testing.T) {
-	t.Parallel()
-	s := newShop(t)
-	if err := s.sync.Now(t.Context(), "shirt"); order.CodeOf(err) != order.CodeProductNotFound {
-		t.Fatal(err)
-	}
 }
 
 func TestSyncPublishesManyProductsInBatches(t *testing.T) {

@@ -58,7 +58,7 @@ type Saga interface {
 
 // Gate takes a product's ledger as it is in the store.
 type Gate interface {
-	Now(ctx context.Context, productID string) error
+	Now(context.Context, order.Product) error
 }
 
 // Meter counts what was driven on.

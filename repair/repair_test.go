@@ -145,7 +145,7 @@ func (s *shop) RestartRefund(_ context.Context, p order.Payment) error {
 	return s.did("refunds", p.ID)
 }
 
-func (s *shop) Now(context.Context, string) error {
+func (s *shop) Now(context.Context, order.Product) error {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	s.published++

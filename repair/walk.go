@@ -98,7 +98,7 @@ func (r *Repair) products(ctx context.Context, gate Gate) error {
 	if err != nil {
 		return fmt.Errorf("read products: %w", err)
 	}
-	err = each(ctx, products, func(ctx context.Context, p order.Product) error { return gate.Now(ctx, p.ID) })
+	err = each(ctx, products, gate.Now)
 	if err == nil {
 		r.say("%d products published to the gate", len(products))
 	}
