@@ -13,6 +13,7 @@ import (
 	"order-service/intake"
 	"order-service/metrics"
 	"order-service/sse"
+	"order-service/verify"
 )
 
 func (s *service) apiConfig() api.Config {
@@ -75,7 +76,7 @@ func (s *service) watch(context.Context) error {
 	s.system = &system{
 		overview: newReading(s.store.Overview),
 		lag:      newReading(s.bus.Lag),
-		gate:     newReading((&gateWatch{stocks: s.gate.Stocks, ledger: s.store.Products}).look),
+		gate:     newReading(verify.NewWatch(s.gate, s.store).Look),
 	}
 	s.metrics.WatchPostgres(func() metrics.PostgresPool { return metrics.PostgresPool(s.store.Pool()) })
 	s.metrics.WatchRedis(func() metrics.RedisPool { return metrics.RedisPool(s.gate.Pool()) })

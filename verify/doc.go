@@ -9,5 +9,5 @@
 // What one database snapshot can decide comes from the store's Audit. This
 // package adds what takes two systems to see: orders against workflows and
 // ledgers against the gate. Both move while it looks, so it looks again until
-// they agree or time is up.
+// they agree or time is up. Watch compares the gate for the metrics, all the time.
 package verify

@@ -1,4 +1,4 @@
-package main
+package verify
 
 import (
 	"context"
@@ -6,24 +6,32 @@ import (
 	"order-service/order"
 )
 
-// gateWatch counts the products whose stock in the gate is not the ledger's.
-// One goroutine at a time uses it.
-type gateWatch struct {
-	stocks func(ctx context.Context, productIDs ...string) (map[string]order.GateStock, error)
-	ledger func(context.Context) ([]order.Product, error)
+// Watch counts the products whose stock in the gate is not the ledger's, of a
+// shop at work, look by look. One goroutine at a time uses it.
+type Watch struct {
+	gate   Gate
+	ledger Ledger
 	known  []string                   // the products at the last look
 	last   map[string]order.GateStock // what the gate had of them
 }
 
-// look returns how many products differ. It reads the gate before the ledger,
+// Ledger reads the present ledgers.
+type Ledger interface {
+	Products(ctx context.Context) ([]order.Product, error)
+}
+
+// NewWatch returns a Watch that has not looked yet.
+func NewWatch(gate Gate, ledger Ledger) *Watch { return &Watch{gate: gate, ledger: ledger} }
+
+// Look returns how many products differ. It reads the gate before the ledger,
 // so that what it read cannot be newer, and judges the products that it knows
 // since the last look: a new one is on its way to the gate.
-func (w *gateWatch) look(ctx context.Context) (differing int, err error) {
-	stocks, err := w.stocks(ctx, w.known...)
+func (w *Watch) Look(ctx context.Context) (differing int, err error) {
+	stocks, err := w.gate.Stocks(ctx, w.known...)
 	if err != nil {
 		return 0, err
 	}
-	products, err := w.ledger(ctx)
+	products, err := w.ledger.Products(ctx)
 	if err != nil {
 		return 0, err
 	}
@@ -36,24 +44,16 @@ func (w *gateWatch) look(ctx context.Context) (differing int, err error) {
 			differing++
 		}
 	}
-	w.last, w.known = stocks, productIDs(products)
+	w.last, w.known = stocks, ids(products)
 	return differing, nil
 }
 
 // inStep allows a gate that is behind, as in a sale it always is, as long as it
 // moves.
-func (w *gateWatch) inStep(p order.Product, now order.GateStock) bool {
+func (w *Watch) inStep(p order.Product, now order.GateStock) bool {
 	if now.Version < p.Version {
 		before, seen := w.last[p.ID]
 		return !seen || now.Version > before.Version
 	}
 	return now.Version == p.Version && now.Available == p.Ledger.Available
-}
-
-func productIDs(products []order.Product) []string {
-	ids := make([]string, len(products))
-	for i, p := range products {
-		ids[i] = p.ID
-	}
-	return ids
 }
