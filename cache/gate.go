@@ -48,7 +48,7 @@ type Gate struct {
 	caller  *batch.Batcher[*call, any] // settles and drops
 	drops   *dropper
 	soldOut *soldOut
-	silent  *silent // nil unless Redis is a Cluster
+	masters *breaker // nil unless Redis is a Cluster
 	scripts scripts
 	close   func() error
 }
@@ -73,7 +73,7 @@ func Open(c Config) (*Gate, error) {
 		batched: c.Batch, soldOut: newSoldOut(), scripts: newScripts(),
 	}
 	if _, cluster := fast.(*redis.ClusterClient); cluster {
-		g.silent = newSilent()
+		g.masters = newBreaker()
 	}
 	if g.batched == nil {
 		g.batched = func(int, time.Duration) {}

@@ -26,7 +26,7 @@ const MaxHolds = 1024
 // answer a moment ago.
 func (g *Gate) Refusal(r order.HoldRequest) error {
 	switch {
-	case g.silent.refuses(r.ProductID):
+	case g.masters.refuses(r.ProductID):
 		return order.Errorf(order.CodeUnavailable, unreachable)
 	case r.Key == "" && g.soldOut.has(r.ProductID):
 		return refusal(order.CodeSoldOut)
@@ -115,11 +115,11 @@ func (g *Gate) answer(of holds, requests []order.HoldRequest, results []batch.Re
 		err = fmt.Errorf("gate: hold of %d replied %d fields", len(of.places), len(fields))
 	}
 	if err != nil {
-		g.silent.note(of.productID)
+		g.masters.failed(of.productID)
 		g.unanswered(of, err, requests, results)
 		return
 	}
-	g.silent.forget(of.productID)
+	g.masters.answered(of.productID)
 	price, err := money(fields[0], fields[1])
 	now, _ := fields[3].(int64)
 	for i, place := range of.places {

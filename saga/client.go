@@ -64,7 +64,7 @@ type Client struct {
 	// brings it the workflow's first task. Without one the SDK must not be asked
 	// for that, because it looks up what the server can do without a lock.
 	working atomic.Bool
-	heard   brisk // whether workers take updates in time
+	updates breaker // open while no worker takes them in time
 }
 
 // Dial prepares a Client. It does not connect, so it succeeds while Temporal
@@ -171,7 +171,7 @@ func (c *Client) Remind(ctx context.Context, p order.Payment) error {
 // The update has no id of ours. By one, Temporal would answer for a saga that has
 // ended, or that could not use the payment when it first came.
 func (c *Client) report(ctx context.Context, p order.Payment) bool {
-	if !c.heard.ask(time.Now()) {
+	if !c.updates.allow(time.Now()) {
 		return false
 	}
 	limited, cancel := context.WithTimeout(ctx, reportTimeout)
@@ -185,9 +185,9 @@ func (c *Client) report(ctx context.Context, p order.Payment) bool {
 	}
 	switch {
 	case err == nil:
-		c.heard.tell(time.Now(), true)
+		c.updates.record(time.Now(), true)
 	case limited.Err() != nil && ctx.Err() == nil: // other errors are of this order alone
-		c.heard.tell(time.Now(), false)
+		c.updates.record(time.Now(), false)
 	}
 	return err == nil
 }

@@ -43,7 +43,7 @@ type HTTPProvider struct {
 	client *http.Client
 	turns  *semaphore.Weighted // one for each call at a time
 	tracer *tracing.Tracer
-	brisk  brisk
+	tries  breaker // open while it is too slow for them
 }
 
 // NewHTTPProvider returns the provider that cfg describes.
@@ -116,14 +116,14 @@ func (p *HTTPProvider) Initiate(ctx context.Context, o order.Order) (paymentID, 
 // tryTimeout, and fails at once where there is no turn to be had or the
 // provider was too slow for it lately.
 func (p *HTTPProvider) Try(ctx context.Context, o order.Order) (paymentID, link string, err error) {
-	if !p.brisk.ask(time.Now()) || !p.turns.TryAcquire(1) {
+	if !p.tries.allow(time.Now()) || !p.turns.TryAcquire(1) {
 		return "", "", errBusy
 	}
 	defer p.turns.Release(1)
 	ctx, cancel := context.WithTimeout(ctx, tryTimeout)
 	defer cancel()
 	paymentID, link, err = p.initiate(ctx, o)
-	p.brisk.tell(time.Now(), !errors.Is(err, context.DeadlineExceeded))
+	p.tries.record(time.Now(), !errors.Is(err, context.DeadlineExceeded))
 	return paymentID, link, err
 }
 

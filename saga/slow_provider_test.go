@@ -110,7 +110,7 @@ func TestTryNeitherWaitsNorPersists(t *testing.T) {
 		time.Sleep(4 * time.Second)
 		try(2, tryTimeout) // too slow
 		try(2, 0)          // as was found out just now
-		time.Sleep(trySlowAfter)
+		time.Sleep(openFor)
 		s.delay = time.Second
 		for range 2 { // it has recovered
 			if _, _, err := p.Try(t.Context(), testOrder); err != nil {
@@ -118,29 +118,6 @@ func TestTryNeitherWaitsNorPersists(t *testing.T) {
 			}
 		}
 	})
-}
-
-func TestOneTryFindsOutWhetherTheProviderIsBriskAgain(t *testing.T) {
-	t.Parallel()
-	var b brisk
-	now := time.Now()
-	b.tell(now, false)
-	if b.ask(now.Add(trySlowAfter - 1)) {
-		t.Error("asked too early")
-	}
-	later := now.Add(trySlowAfter)
-	if !b.ask(later) {
-		t.Error("nobody asks when the time has come")
-	}
-	if b.ask(later) {
-		t.Error("a second one asks")
-	}
-	b.tell(later, true)
-	for range 2 {
-		if !b.ask(later) {
-			t.Error("a brisk provider is not asked")
-		}
-	}
 }
 
 func TestCallThatIsCutOffGivesItsTurnBack(t *testing.T) {
@@ -177,7 +154,7 @@ func TestServerBacklogAtASlowProviderFailsNoOrder(t *testing.T) {
 	}
 	t.Cleanup(p.Close)
 	p.client.Timeout = timeout
-	p.brisk.tell(time.Now().Add(time.Hour), false) // what orders wait for here is the regular activity
+	p.tries.record(time.Now().Add(time.Hour), false) // what orders wait for here is the regular activity
 	st := newStand(t, newShop(backlog), time.Hour)
 	deps := st.deps()
 	deps.Provider = p

@@ -9,51 +9,51 @@ import (
 
 func TestAProductIsHeldBackOnceItWentUnansweredAFewTimesInARow(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSilent()
-		for range silentAfter - 1 {
-			s.note("lamp")
+		b := newBreaker()
+		for range failuresToOpen - 1 {
+			b.failed("lamp")
 		}
-		if s.refuses("lamp") {
+		if b.refuses("lamp") {
 			t.Error("an answer or two may have been late")
 		}
-		s.forget("lamp")
-		for range silentAfter {
-			if s.refuses("lamp") {
+		b.answered("lamp")
+		for range failuresToOpen {
+			if b.refuses("lamp") {
 				t.Error("an answer makes the count begin anew")
 			}
-			s.note("lamp")
+			b.failed("lamp")
 		}
-		if !s.refuses("lamp") || s.refuses("chair") {
+		if !b.refuses("lamp") || b.refuses("chair") {
 			t.Error("the product is asked about, or another is not")
 		}
 		for range 2 {
-			time.Sleep(silentFor)
-			if s.refuses("lamp") || !s.refuses("lamp") {
+			time.Sleep(openFor)
+			if b.refuses("lamp") || !b.refuses("lamp") {
 				t.Error("not one request finds out whether the master is back")
 			}
 		}
-		s.forget("lamp")
-		if s.refuses("lamp") {
+		b.answered("lamp")
+		if b.refuses("lamp") {
 			t.Error("an answer is not enough")
 		}
 	})
 }
 
 func TestWhereAllProductsAreOnOneServerNoneIsHeldBack(t *testing.T) {
-	var s *silent
-	for range 2 * silentAfter {
-		s.note("lamp")
+	var b *breaker
+	for range 2 * failuresToOpen {
+		b.failed("lamp")
 	}
-	if s.forget("chair"); s.refuses("lamp") {
+	if b.answered("chair"); b.refuses("lamp") {
 		t.Error("held back")
 	}
 }
 
 func TestMemoryOfSilentProductsIsBounded(t *testing.T) {
-	s := newSilent()
-	for i := range 3 * silentProducts {
-		if s.note(strconv.Itoa(i)); len(s.products) > silentProducts {
-			t.Fatalf("%d products", len(s.products))
+	b := newBreaker()
+	for i := range 3 * breakerProducts {
+		if b.failed(strconv.Itoa(i)); len(b.products) > breakerProducts {
+			t.Fatalf("%d products", len(b.products))
 		}
 	}
 }
@@ -62,25 +62,25 @@ func TestMemoryOfSilentProductsIsBounded(t *testing.T) {
 // forget, and wait for, the one that all want.
 func TestInventedProductsDoNotPushOutASilentOne(t *testing.T) {
 	synctest.Test(t, func(t *testing.T) {
-		s := newSilent()
-		for range silentAfter {
-			s.note("lamp")
+		b := newBreaker()
+		for range failuresToOpen {
+			b.failed("lamp")
 		}
-		for _, times := range []int{1, silentAfter} {
-			for i := range 2 * silentProducts {
+		for _, times := range []int{1, failuresToOpen} {
+			for i := range 2 * breakerProducts {
 				for range times {
-					s.note(strconv.Itoa(i))
+					b.failed(strconv.Itoa(i))
 				}
 			}
-			if !s.refuses("lamp") {
+			if !b.refuses("lamp") {
 				t.Errorf("each noted %d times: the lamp is asked about", times)
 			}
 		}
-		time.Sleep(2 * silentKept)
-		for range silentAfter {
-			s.note("chair")
+		time.Sleep(2 * breakerKept)
+		for range failuresToOpen {
+			b.failed("chair")
 		}
-		if !s.refuses("chair") {
+		if !b.refuses("chair") {
 			t.Error("those nobody asks for any more leave no room")
 		}
 	})
