@@ -54,7 +54,7 @@ func (w *waves) run(ctx context.Context, calls []*call) (committed bool) {
 }
 
 // hold asks the gate for all calls. It answers those that go no further and
-// returns the rest, each with its hold and its order as it is to be written.
+// returns the rest, each with its hold and its order.
 func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []order.Intent) {
 	begun := time.Now()
 	ctx, span := w.tracer.Batch(ctx, "gate.hold", len(calls), w.traced(calls))
@@ -80,16 +80,15 @@ func (w *waves) hold(ctx context.Context, calls []*call) ([]*call, []holding, []
 	return admitted, holds, intents
 }
 
-// intent is a held order at the price of its hold. An amount that overflows is
-// CodeValidation.
+// intent is a held order at the price of its hold; the store gives it its first
+// state. An amount that overflows is CodeValidation.
 func intent(r *order.HoldRequest, price order.Money, now time.Time) (order.Intent, error) {
 	amount, err := price.Times(r.Quantity)
-	now = now.UTC().Truncate(time.Microsecond) // as Postgres will keep it
 	return order.Intent{
 		Order: order.Order{
 			ID: r.OrderID, UserID: r.UserID, ProductID: r.ProductID, Quantity: r.Quantity,
 			UnitPrice: price.Amount, Amount: amount.Amount, Currency: amount.Currency,
-			Status: order.Pending, Seq: 1, CreatedAt: now, UpdatedAt: now, Traceparent: r.Traceparent,
+			CreatedAt: now, Traceparent: r.Traceparent,
 		},
 		Key: r.Key, Hash: r.Hash,
 	}, err

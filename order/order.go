@@ -99,8 +99,8 @@ func ValidProductID(id string) bool {
 	return true
 }
 
-// Intent is an order on its way into the store: the row as it will be, with
-// the idempotency key and body hash that make a retry recognisable.
+// Intent is an order on its way into the store, which gives it its first state,
+// with the idempotency key and body hash that make a retry recognisable.
 type Intent struct {
 	Order
 	Key  string // empty when the request had no Idempotency-Key

@@ -42,9 +42,9 @@ type Intake struct {
 func (s *Store) NewIntake(cfg IntakeConfig) *Intake { return &Intake{store: s, cfg: cfg} }
 
 // Insert stores intents as PENDING orders, with an outbox entry, and returns
-// when both are committed. An order's time is cut to the millisecond. When an
-// intent's key or id is in the store already, the order that has it is its
-// result and nothing is written for it.
+// when both are committed. It sets their Status, Seq and UpdatedAt itself, and
+// cuts CreatedAt to the millisecond. When an intent's key or id is in the store
+// already, the order that has it is its result and nothing is written for it.
 //
 // Each intent has its own result. An error of which [order.ErrOutcomeUnknown]
 // is a cause means that the order may exist: what became of its commit could
