@@ -14,7 +14,7 @@ import (
 )
 
 // authenticator turns a token into a user. It remembers whom it has verified,
-// as order-service does, until the token expires.
+// which is not for longer than the token lasts.
 type authenticator struct {
 	parser *jwt.Parser
 	secret []byte

@@ -6,7 +6,9 @@
 //	d2       one event produced and awaited. No row, no gate: what is called
 //	         fast elsewhere, and may sell a unit twice.
 //
-// All have order-service's HTTP stack, server settings and token memory.
+// All have order-service's HTTP stack and server settings, and remember as many
+// tokens: by their text, where order-service has a digest, and any other one goes
+// where there is no room, where it forgets what nobody showed for long.
 package main
 
 import (

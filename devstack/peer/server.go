@@ -15,10 +15,10 @@ import (
 	"order-service/order"
 )
 
-// Settings of the server, as in api/server.go.
+// Settings of the server, as in api/server.go and api/body.go.
 const (
 	maxBody        = 64 << 10
-	maxHeaders     = 8 << 10
+	maxHeaders     = 16 << 10
 	readTimeout    = 10 * time.Second
 	writeTimeout   = 10 * time.Second
 	idleTimeout    = 2 * time.Minute
