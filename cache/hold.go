@@ -16,10 +16,6 @@ import (
 // the fast path for retries; Postgres remembers for good.
 const keyLife = 3600
 
-// MaxHolds bounds the requests of one Hold: Lua cannot pass on more arguments
-// at once than about four times as many.
-const MaxHolds = 1024
-
 // Refusal refuses r from memory: with CodeSoldOut where the product had no free
 // unit a moment ago, but for keyed requests, which may be retries of accepted
 // orders; with CodeUnavailable where the product's master in a cluster gave no
@@ -35,10 +31,11 @@ func (g *Gate) Refusal(r order.HoldRequest) error {
 }
 
 // Hold holds units for each r.OrderID, or says that r.Key was seen before
-// (Held.Seen), in one round trip for at most MaxHolds requests. The price is
-// the one at which the units were held. Repeating it under a key's known id
-// (Retry) takes no more units, and keeps those that it finds from everyone who
-// goes by an earlier TakenAt; other ids are new.
+// (Held.Seen), in one round trip for at most 1,024 requests: Lua cannot pass on
+// more arguments at once than about four times as many. The price is the one at
+// which the units were held. Repeating it under a key's known id (Retry) takes no
+// more units, and keeps those that it finds from everyone who goes by an earlier
+// TakenAt; other ids are new.
 //
 // Errors, each request's own: CodePriceUnavailable (the product is not in
 // Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and

@@ -86,14 +86,6 @@ func (t *Tracer) Close(ctx context.Context) error {
 	return t.provider.Shutdown(ctx)
 }
 
-// Provider is for the instrumentation of libraries.
-func (t *Tracer) Provider() trace.TracerProvider {
-	if t == nil {
-		return noop.NewTracerProvider()
-	}
-	return t.provider
-}
-
 // Start begins a span below ctx's, where that is traced.
 func (t *Tracer) Start(ctx context.Context, name string, options ...trace.SpanStartOption) (context.Context, trace.Span) {
 	if t == nil || !trace.SpanContextFromContext(ctx).IsSampled() {
