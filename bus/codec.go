@@ -72,7 +72,7 @@ func validReservation(ev order.ReservationEvent) error {
 		return order.Invalid("amount", "is not unitPrice × quantity")
 	case !order.ValidCurrency(ev.Currency):
 		return order.Invalid("currency", "must be an ISO 4217 code")
-	case !validTime(ev.ReservedAt):
+	case !order.ValidTime(ev.ReservedAt.Time):
 		return order.Invalid("reservedAt", "is not a time of this age")
 	}
 	return nil
@@ -88,18 +88,12 @@ func validProgress(ev order.ProgressEvent) error {
 		return order.Invalid("seq", "must be at least 1")
 	case !ev.Status.Valid():
 		return order.Invalid("status", "is not a status")
-	case !ev.ExpiresAt.IsZero() && !validTime(ev.ExpiresAt):
+	case !ev.ExpiresAt.IsZero() && !order.ValidTime(ev.ExpiresAt.Time):
 		return order.Invalid("expiresAt", "is not a time of this age")
-	case !validTime(ev.OccurredAt):
+	case !order.ValidTime(ev.OccurredAt.Time):
 		return order.Invalid("occurredAt", "is not a time of this age")
 	}
 	return nil
-}
-
-// validTime reports whether t was set at all and can be written as RFC 3339
-// again, which knows only years of four digits.
-func validTime(t order.Time) bool {
-	return t.Unix() >= 0 && t.UTC().Year() <= 9999
 }
 
 // header returns the first header named key. An event has a handful, so a

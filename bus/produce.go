@@ -7,7 +7,6 @@ import (
 	"slices"
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/twmb/franz-go/pkg/kerr"
 	"github.com/twmb/franz-go/pkg/kgo"
 
@@ -46,13 +45,9 @@ func (b *Bus) PublishProgress(ctx context.Context, ev order.ProgressEvent) error
 	if err != nil {
 		return fmt.Errorf("publish progress of order %s: %w", ev.OrderID, err)
 	}
-	b.cfg.Meter.Told(ev.Status, time.Since(placedAt(ev.OrderID)))
+	b.cfg.Meter.Told(ev.Status, time.Since(order.AcceptedAt(ev.OrderID)))
 	return nil
 }
-
-// placedAt is when an order's id was made, which is when it was placed: a
-// UUIDv7 begins with its milliseconds.
-func placedAt(id uuid.UUID) time.Time { return time.Unix(id.Time().UnixTime()) }
 
 // produce writes records and waits until all are acknowledged, one has failed
 // for good, or ctx ends.
