@@ -72,19 +72,12 @@ func (s *Server) restock(c *fiber.Ctx) error {
 			return order.Product{}, err
 		}
 		quantity := b.integer("quantity")
-		if err := b.check(validRestock(quantity)); err != nil {
+		if err := b.check(order.ValidRestock(quantity)); err != nil {
 			return order.Product{}, err
 		}
 		p, err := s.deps.Products.Restock(ctx, id, quantity, key)
 		return p, s.published(ctx, p, err)
 	})
-}
-
-func validRestock(quantity int64) error {
-	if quantity < 1 || quantity > order.MaxStock {
-		return order.Invalid("quantity", "must be from 1 to 10^12")
-	}
-	return nil
 }
 
 // administer lets an administrator do what do does with the product of the

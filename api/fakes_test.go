@@ -371,8 +371,8 @@ func (s *shop) Restock(_ context.Context, id string, quantity int64, key string)
 	s.called("restock %s %d %q", id, quantity, key)
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if quantity < 1 || quantity > order.MaxStock {
-		return order.Product{}, order.Invalid("quantity", "must be from 1 to 10^12")
+	if err := order.ValidRestock(quantity); err != nil {
+		return order.Product{}, err
 	}
 	p, ok := s.products[id]
 	first, again := s.restocks[id+"\n"+key]

@@ -72,6 +72,15 @@ func (p Product) Validate() error {
 	return nil
 }
 
+// ValidRestock returns an Error with CodeValidation unless quantity units may be
+// added to a product's stock, or nil.
+func ValidRestock(quantity int64) error {
+	if quantity < 1 || quantity > MaxStock {
+		return Invalid("quantity", "must be from 1 to 10^12")
+	}
+	return nil
+}
+
 // MaxStock is the largest stock of a product. It stays below 2^53, up to which
 // every JSON reader and Redis' Lua keep integers exact.
 const MaxStock = 1_000_000_000_000

@@ -130,8 +130,8 @@ func writeProduct(ctx context.Context, tx pgx.Tx, p order.Product, there bool) (
 // CodeProductNotFound, CodeValidation for a quantity out of bounds, and
 // CodeOutcomeUnknown when the units may have been added.
 func (s *Store) Restock(ctx context.Context, productID string, quantity int64, key string) (order.Product, error) {
-	if quantity < 1 || quantity > order.MaxStock {
-		return order.Product{}, order.Invalid("quantity", "must be from 1 to 10^12")
+	if err := order.ValidRestock(quantity); err != nil {
+		return order.Product{}, err
 	}
 	p, err := s.addUnits(ctx, productID, quantity, key)
 	switch {
