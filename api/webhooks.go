@@ -29,20 +29,20 @@ func (s *Server) signed(c *fiber.Ctx, event string) (*body, error) {
 	}
 	b, err := readReport(c, maxBody)
 	if err != nil {
-		return nil, s.unreadable(c, err)
+		return nil, s.logRejected(c, err)
 	}
 	id, err := orderID(c)
 	if err != nil {
-		return nil, s.unreadable(c, err)
+		return nil, s.logRejected(c, err)
 	}
 	b.same("orderId", id.String())
 	b.kind(event)
 	return b, nil
 }
 
-// unreadable logs why a report is refused that its signature proves to be the
+// logRejected logs why a report is refused that its signature proves to be the
 // provider's, and returns err: a buyer has paid, and nobody else hears of it.
-func (s *Server) unreadable(c *fiber.Ctx, err error) error {
+func (s *Server) logRejected(c *fiber.Ctx, err error) error {
 	if err != nil {
 		s.refusedReport(&s.cfg.Log, c, err, "a report was refused")
 	}
@@ -67,7 +67,7 @@ func (s *Server) paymentSuccess(c *fiber.Ctx) error {
 		ID: b.text("paymentId"), State: order.PaymentReceived, ReceivedAt: time.Now().UTC(),
 		Money: order.Money{Amount: b.integer("amount"), Currency: b.text("currency")},
 	}
-	if err := s.unreadable(c, b.checkKnown(validPayment(p))); err != nil {
+	if err := s.logRejected(c, b.checkKnown(validPayment(p))); err != nil {
 		return err
 	}
 	ctx, cancel := s.context()
@@ -195,7 +195,7 @@ func (s *Server) paymentFailure(c *fiber.Ctx) error {
 	}
 	p := order.Payment{ID: b.text("paymentId"), State: order.PaymentRefused, ReceivedAt: time.Now().UTC()}
 	reason := b.words("reason", maxReason)
-	if err := s.unreadable(c, b.checkKnown(validDecline(p))); err != nil {
+	if err := s.logRejected(c, b.checkKnown(validDecline(p))); err != nil {
 		return err
 	}
 	ctx, cancel := s.context()
