@@ -78,7 +78,7 @@ func inspect(ctx context.Context, cfg config.Config, log zerolog.Logger, look fu
 // report. It reads only.
 func verifySystem(ctx context.Context, cfg config.Config, log zerolog.Logger, out io.Writer, asJSON bool) (report verify.Report, err error) {
 	err = inspect(ctx, cfg, log, func(r running) (err error) {
-		report, err = verify.Run(ctx, verify.Deps{Audit: r.store, Gate: r.gate, Workflows: r.saga},
+		report, err = verify.Run(ctx, verify.Deps{Store: r.store, Gate: r.gate, Workflows: r.saga},
 			verify.Options{PaymentTimeout: cfg.PaymentTimeout})
 		if err != nil {
 			return err

@@ -36,7 +36,7 @@ func gateDisagreements(ctx context.Context, deps Deps, products []order.Product,
 			err = context.Cause(ctx)
 			break
 		}
-		if products, err = deps.Audit.Products(ctx); err != nil {
+		if products, err = deps.Store.Products(ctx); err != nil {
 			err = fmt.Errorf("read the products again: %w", err)
 			break
 		}
@@ -51,7 +51,7 @@ func gateDisagreements(ctx context.Context, deps Deps, products []order.Product,
 // compareAll compares the products, or, on a second look, those among them
 // that were suspects.
 func compareAll(ctx context.Context, deps Deps, products []order.Product, before map[string]suspect) (map[string]suspect, error) {
-	pending, err := deps.Audit.PendingUnits(ctx)
+	pending, err := deps.Store.PendingUnits(ctx)
 	if err != nil {
 		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}

@@ -42,26 +42,25 @@ type Workflows interface {
 
 // Deps is the system to verify.
 type Deps struct {
-	Audit     Store
+	Store     Store
 	Gate      Gate
 	Workflows Workflows
 }
 
 const (
-	lookUps = 16 // workflows that are looked up at once
-	tries   = 3  // to look one up: of ten thousand, in mid-sale, one comes too late
+	grace   = 30 * time.Second // age up to which an order may lack its event and workflow
+	lookUps = 16               // workflows that are looked up at once
+	tries   = 3                // to look one up: of ten thousand, in mid-sale, one comes too late
 )
 
 // Options are the allowances for what is in flight. Zero fields get the
 // default that stands beside them.
 type Options struct {
-	Grace          time.Duration // age up to which an order may lack its event and workflow; 30 s
 	PaymentTimeout time.Duration // the payment window, after which an order must end; 15 min
 	Settle         time.Duration // how long the gate may take to agree with the ledger; 45 s
 }
 
 func (o Options) withDefaults() Options {
-	o.Grace = cmp.Or(o.Grace, 30*time.Second)
 	o.PaymentTimeout = cmp.Or(o.PaymentTimeout, 15*time.Minute)
 	o.Settle = cmp.Or(o.Settle, 45*time.Second) // a hold whose settle was lost is reaped after 30 s to 36 s
 	return o
@@ -73,11 +72,11 @@ func (o Options) withDefaults() Options {
 // is nothing to report.
 func Run(ctx context.Context, deps Deps, opts Options) (Report, error) {
 	opts = opts.withDefaults()
-	audit, err := deps.Audit.Audit(ctx, opts.Grace, opts.PaymentTimeout)
+	audit, err := deps.Store.Audit(ctx, grace, opts.PaymentTimeout)
 	if err != nil {
 		return Report{}, fmt.Errorf("audit the database: %w", err)
 	}
-	orphans, errWorkflows := orphaned(ctx, deps.Audit, deps.Workflows, audit.Open)
+	orphans, errWorkflows := orphaned(ctx, deps.Store, deps.Workflows, audit.Open)
 	disagreements, errGate := gateDisagreements(ctx, deps, audit.Products, opts.Settle)
 	if ctx.Err() != nil {
 		return Report{}, context.Cause(ctx)

@@ -98,7 +98,7 @@ func product(id string, version, available int64) order.Product {
 func run(t *testing.T, s *system) (report Report, err error) {
 	t.Helper()
 	synctest.Test(t, func(t *testing.T) {
-		report, err = Run(t.Context(), Deps{Audit: s, Gate: s, Workflows: s}, Options{})
+		report, err = Run(t.Context(), Deps{Store: s, Gate: s, Workflows: s}, Options{})
 	})
 	return report, err
 }
@@ -195,7 +195,7 @@ func TestHoldThatTheReaperEndsIsNoLeak(t *testing.T) {
 			}
 			return s.audit.Products
 		}
-		if r, err := Run(t.Context(), Deps{Audit: s, Gate: s, Workflows: s}, Options{}); err != nil || !r.OK {
+		if r, err := Run(t.Context(), Deps{Store: s, Gate: s, Workflows: s}, Options{}); err != nil || !r.OK {
 			t.Errorf("%v\n%s", err, r)
 		}
 	})
@@ -312,7 +312,7 @@ func TestCancelledContextEndsTheWait(t *testing.T) {
 	delete(s.gate, "mug")
 	ctx, cancel := context.WithCancel(t.Context())
 	s.ledger = func() []order.Product { cancel(); return s.audit.Products }
-	if _, err := Run(ctx, Deps{Audit: s, Gate: s, Workflows: s}, Options{Settle: time.Hour}); !errors.Is(err, context.Canceled) {
+	if _, err := Run(ctx, Deps{Store: s, Gate: s, Workflows: s}, Options{Settle: time.Hour}); !errors.Is(err, context.Canceled) {
 		t.Errorf("got %v", err)
 	}
 }
