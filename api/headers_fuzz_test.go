@@ -28,7 +28,7 @@ func withRequest(header, value, query string, read func(*fiber.Ctx)) {
 // FuzzIdempotencyKey: a key is short and printable, and means the same when it
 // is written as a quoted string.
 func FuzzIdempotencyKey(f *testing.F) {
-	for _, seed := range []string{"k", `"k"`, `"a\"b\\c"`, `"`, `"\`, `"a"b`, " ", "\x7f", "ключ", strings.Repeat("k", order.MaxIdempotentKey+1)} {
+	for _, seed := range []string{"k", `"k"`, `"a\"b\\c"`, `"`, `"\`, `"a"b`, " ", "\x7f", "ключ", strings.Repeat("k", order.MaxIdempotencyKey+1)} {
 		f.Add(seed)
 	}
 	f.Fuzz(func(t *testing.T, header string) {
@@ -37,7 +37,7 @@ func FuzzIdempotencyKey(f *testing.F) {
 			if err != nil {
 				return
 			}
-			if key == "" || len(key) > order.MaxIdempotentKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
+			if key == "" || len(key) > order.MaxIdempotencyKey || strings.ContainsFunc(key, func(r rune) bool { return r < ' ' || r > '~' }) {
 				t.Fatalf("%q is the key %q", header, key)
 			}
 			quoted := `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(key) + `"`

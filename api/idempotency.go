@@ -26,8 +26,8 @@ func idempotencyKey(c *fiber.Ctx) (string, error) {
 		}
 	}
 	printable := func(r rune) bool { return r >= ' ' && r <= '~' }
-	if key == "" || len(key) > order.MaxIdempotentKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
-		return "", order.Invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", order.MaxIdempotentKey))
+	if key == "" || len(key) > order.MaxIdempotencyKey || strings.IndexFunc(key, func(r rune) bool { return !printable(r) }) >= 0 {
+		return "", order.Invalid("Idempotency-Key", fmt.Sprintf("must be 1 to %d printable ASCII characters", order.MaxIdempotencyKey))
 	}
 	return key, nil
 }

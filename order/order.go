@@ -10,9 +10,9 @@ import (
 
 // Bounds of what one order may ask for.
 const (
-	MaxQuantity      = 1_000
-	MaxProductID     = 64
-	MaxIdempotentKey = 255
+	MaxQuantity       = 1_000
+	MaxProductID      = 64
+	MaxIdempotencyKey = 255
 )
 
 // Order is one buyer's order of one product. Times are UTC; a zero time means
