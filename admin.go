@@ -30,7 +30,7 @@ func (s *service) serveAdmin(variable, addr string, routes http.Handler) error {
 		return fmt.Errorf("%s (off for none): %w", variable, err)
 	}
 	server := &http.Server{Handler: routes, ReadHeaderTimeout: 10 * time.Second}
-	s.background("admin", s.fail, func(ctx context.Context) error {
+	s.background("admin", func(ctx context.Context) error {
 		defer context.AfterFunc(ctx, func() { _ = server.Close() })()
 		return server.Serve(listener)
 	})

@@ -140,7 +140,7 @@ func TestPartsStopInReverseAndReportEveryProblem(t *testing.T) {
 	p := &parts{log: zerolog.Nop()}
 	p.close("first", func() { order = append(order, "first") })
 	p.add("second", func(context.Context) error { order = append(order, "second"); return errors.New("broken") })
-	p.background("third", func(error) {}, func(ctx context.Context) error {
+	p.background("third", func(ctx context.Context) error {
 		<-ctx.Done()
 		order = append(order, "third")
 		return ctx.Err()
@@ -168,8 +168,8 @@ func TestPartThatHangsIsReportedAndLeftBehind(t *testing.T) {
 
 func TestPartThatEndsByItselfEndsTheProcess(t *testing.T) {
 	failed := make(chan error, 1)
-	p := &parts{log: zerolog.Nop()}
-	p.background("fragile", func(err error) { failed <- err }, func(context.Context) error { return errors.New("wrong topic") })
+	p := &parts{log: zerolog.Nop(), fail: func(err error) { failed <- err }}
+	p.background("fragile", func(context.Context) error { return errors.New("wrong topic") })
 	if err := <-failed; err == nil || err.Error() != "fragile: wrong topic" {
 		t.Fatalf("got %v", err)
 	}

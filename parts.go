@@ -14,6 +14,7 @@ import (
 // reverse, each part completely before the one it depends on.
 type parts struct {
 	log     zerolog.Logger
+	fail    func(error) // ends the process because a part cannot go on
 	started []part
 }
 
@@ -33,13 +34,13 @@ func (p *parts) close(name string, stop func()) {
 }
 
 // background runs f until the parts are stopped. A part that ends by itself
-// with an error is reported to failed: the process must not live on without it.
-func (p *parts) background(name string, failed func(error), f func(context.Context) error) {
+// with an error fails all: the process must not live on without it.
+func (p *parts) background(name string, f func(context.Context) error) {
 	ctx, cancel := context.WithCancel(context.Background())
 	var running sync.WaitGroup
 	running.Go(func() {
 		if err := f(ctx); err != nil && ctx.Err() == nil {
-			failed(fmt.Errorf("%s: %w", name, err))
+			p.fail(fmt.Errorf("%s: %w", name, err))
 		}
 	})
 	p.close(name, func() { cancel(); running.Wait() })

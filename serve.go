@@ -32,9 +32,8 @@ const (
 
 // service is one running process: its connections and its parts.
 type service struct {
-	cfg  config.Config
-	log  zerolog.Logger
-	fail context.CancelCauseFunc // ends the process because a part cannot go on
+	cfg config.Config
+	log zerolog.Logger
 	parts
 
 	metrics *metrics.Metrics
@@ -53,7 +52,7 @@ type service struct {
 func serve(ctx context.Context, cfg config.Config, traces tracing.Config, log zerolog.Logger) error {
 	ctx, fail := context.WithCancelCause(ctx)
 	defer fail(nil)
-	s := &service{cfg: cfg, log: log, fail: fail, parts: parts{log: log}, metrics: metrics.New(version)}
+	s := &service{cfg: cfg, log: log, parts: parts{log: log, fail: fail}, metrics: metrics.New(version)}
 	err := s.openTracer(ctx, traces)
 	if err == nil {
 		err = s.start(ctx)
@@ -151,7 +150,7 @@ func (s *service) openBus(ctx context.Context) (err error) {
 	if s.bus.EnsureTopics(ctx) == nil {
 		return nil
 	}
-	s.background("topics", s.fail, func(ctx context.Context) error {
+	s.background("topics", func(ctx context.Context) error {
 		return s.eventually(ctx, "kafka topics", s.bus.EnsureTopics)
 	})
 	return nil
@@ -169,7 +168,7 @@ func (s *service) openSaga(context.Context) (err error) {
 // startUpkeep keeps the gate equal to the ledger and drives on what was left,
 // in one process at a time.
 func (s *service) startUpkeep(context.Context) error {
-	s.background("upkeep", s.fail, func(ctx context.Context) error {
+	s.background("upkeep", func(ctx context.Context) error {
 		return s.store.Lead(ctx, "upkeep", func(ctx context.Context) error { return s.system.lead(ctx, s.keepUp) })
 	})
 	return nil
@@ -237,7 +236,7 @@ func (s *service) startConsumer(context.Context) error {
 
 // run starts a part whose stop finishes its work first.
 func (s *service) run(name string, run func(context.Context) error, stop func(context.Context) error) {
-	s.background(name+" loop", s.fail, run)
+	s.background(name+" loop", run)
 	s.add(name, stop)
 }
 
@@ -251,14 +250,14 @@ func (s *service) startAPI(ctx context.Context) error {
 	intake := intake.New(intake.Config{Budget: s.cfg.IntakeBudget, Meter: s.metrics.Intake, Tracer: s.tracer, Log: s.log}, s.gate, orders)
 	s.add("intake", intake.Stop)
 	line := bus.NewLine(s.bus)
-	s.background("line", s.fail, line.Run)
+	s.background("line", line.Run)
 	hub := sse.NewHub(sse.Config{
 		MaxStreams: s.cfg.SSEMaxStreams, MaxPerUser: s.cfg.SSEMaxPerUser, Position: line.Position, Log: s.log,
 	})
 	s.add("hub", hub.Close)
 	s.watchStreams(hub)
 	tail := bus.NewTail(s.bus, hub)
-	s.background("tail", s.fail, tail.Run)
+	s.background("tail", tail.Run)
 	s.checkPart("tail", tail.Ping)
 	s.watchTail(tail)
 	awaitTail(ctx, tail)
