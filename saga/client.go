@@ -115,14 +115,14 @@ func (c *Client) Ping(ctx context.Context) error {
 // whether it runs or has ended, is success. One that an operator terminated, or
 // that failed, is begun again where its order stands.
 func (c *Client) Start(ctx context.Context, e order.ReservationEvent) error {
-	first := c.orderOptions(e.OrderID)
+	first := c.options(orderWorkflowID(e.OrderID))
 	first.EnableEagerStart = c.working.Load()
 	first.WorkflowIDConflictPolicy = enumspb.WORKFLOW_ID_CONFLICT_POLICY_USE_EXISTING
 	first.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_REJECT_DUPLICATE
 	first.WorkflowExecutionErrorWhenAlreadyStarted = true
 	err := c.start(ctx, first, OrderWorkflow, c.input(e))
 	if order.CodeOf(err) == order.CodeConflict { // there was one, and it has ended
-		err = c.start(ctx, c.orderOptions(e.OrderID), OrderWorkflow, c.again(e))
+		err = c.start(ctx, c.options(orderWorkflowID(e.OrderID)), OrderWorkflow, c.again(e))
 	}
 	return err
 }
@@ -201,7 +201,7 @@ func (c *Client) PaymentDeclined(ctx context.Context, o order.Order, paymentID, 
 // Refund has p given back unless it is applied or refunded already. A refund
 // that was started before is success.
 func (c *Client) Refund(ctx context.Context, p order.Payment) error {
-	return c.start(ctx, c.refundOptions(p.ID), RefundWorkflow, refundOf(p))
+	return c.start(ctx, c.options(refundWorkflowID(p.ID)), RefundWorkflow, refundOf(p))
 }
 
 // Restart begins the saga of an order that none drives, also where an earlier
@@ -211,7 +211,7 @@ func (c *Client) Refund(ctx context.Context, p order.Payment) error {
 // one too many finds the order final.
 func (c *Client) Restart(ctx context.Context, o order.Order, p order.Payment) error {
 	ctx = tracing.Parent(ctx, o.Traceparent)
-	opts := c.orderOptions(o.ID)
+	opts := c.options(orderWorkflowID(o.ID))
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	if p.ID == "" {
 		return c.start(ctx, opts, OrderWorkflow, c.again(o.Reservation()))
@@ -223,7 +223,7 @@ func (c *Client) Restart(ctx context.Context, o order.Order, p order.Payment) er
 // earlier one completed, as Restart is for orders. One too many finds the
 // payment refunded. The provider knows the key, so it pays once.
 func (c *Client) RestartRefund(ctx context.Context, p order.Payment) error {
-	opts := c.refundOptions(p.ID)
+	opts := c.options(refundWorkflowID(p.ID))
 	opts.WorkflowIDReusePolicy = enumspb.WORKFLOW_ID_REUSE_POLICY_ALLOW_DUPLICATE
 	return c.start(ctx, opts, RefundWorkflow, refundOf(p))
 }
@@ -275,17 +275,9 @@ func (c *Client) again(e order.ReservationEvent) Input {
 	return in
 }
 
-func (c *Client) orderOptions(id uuid.UUID) client.StartWorkflowOptions {
+func (c *Client) options(workflowID string) client.StartWorkflowOptions {
 	return client.StartWorkflowOptions{
-		ID:                    orderWorkflowID(id),
-		TaskQueue:             c.cfg.TaskQueue,
-		WorkflowIDReusePolicy: reuse,
-	}
-}
-
-func (c *Client) refundOptions(paymentID string) client.StartWorkflowOptions {
-	return client.StartWorkflowOptions{
-		ID:                    refundWorkflowID(paymentID),
+		ID:                    workflowID,
 		TaskQueue:             c.cfg.TaskQueue,
 		WorkflowIDReusePolicy: reuse,
 	}
@@ -309,7 +301,7 @@ func (c *Client) cancel(ctx context.Context, id uuid.UUID) error {
 // signal starts the saga of an order that none drives. As a rule an earlier one has
 // asked for the payment.
 func (c *Client) signal(ctx context.Context, o order.Order, name string, payload any) error {
-	return c.signalWithStart(ctx, c.orderOptions(o.ID), o, name, payload)
+	return c.signalWithStart(ctx, c.options(orderWorkflowID(o.ID)), o, name, payload)
 }
 
 func (c *Client) signalWithStart(ctx context.Context, opts client.StartWorkflowOptions, o order.Order, name string, payload any) error {

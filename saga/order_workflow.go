@@ -210,7 +210,7 @@ func (s *orderSaga) awaitPayment() (ending, error) {
 		case s.buyer.Err() != nil:
 			return cancelled(), nil
 		case len(s.declines) > 0:
-			if s.refused() {
+			if s.paymentDeclined() {
 				return failed(order.PaymentDeclined), nil
 			}
 		default:
@@ -249,9 +249,9 @@ func (s *orderSaga) collect() {
 	}
 }
 
-// refused looks at the declines that have come. One that names another payment
+// paymentDeclined looks at the declines that have come. One that names another payment
 // than the buyer was asked for is of an older attempt: it ends nothing.
-func (s *orderSaga) refused() bool {
+func (s *orderSaga) paymentDeclined() bool {
 	for _, d := range s.declines {
 		if d.PaymentID == s.order.PaymentID || s.version(namedDeclineChange) == workflow.DefaultVersion {
 			return true

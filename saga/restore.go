@@ -15,15 +15,15 @@ import (
 // move makes a move of the order that the saga knows. Where the database is
 // behind the saga, the move is made once that has caught up; p, if any, is the
 // payment that the move is about.
-func (a *activities) move(ctx context.Context, known order.Order, p order.Payment, make func() (order.Change, error)) (order.Change, error) {
-	change, err := make()
+func (a *activities) move(ctx context.Context, known order.Order, p order.Payment, try func() (order.Change, error)) (order.Change, error) {
+	change, err := try()
 	if behind, unread := a.behind(ctx, known, err); unread != nil || !behind {
 		return change, cmp.Or(unread, err)
 	}
 	if err := a.restore(ctx, known, p); err != nil {
 		return order.Change{}, gone(err)
 	}
-	change, err = make()
+	change, err = try()
 	return change, gone(err)
 }
 
