@@ -3,8 +3,6 @@ package api
 import (
 	"context"
 	"regexp"
-	"strconv"
-	"strings"
 	"sync"
 	"time"
 
@@ -114,18 +112,4 @@ func (s *Server) await(ctx context.Context, o order.Order, timeout, interval tim
 			return o, nil
 		}
 	}
-}
-
-// etag is a strong entity tag: seq changes with every change of the order.
-func etag(seq int64) string { return `"` + strconv.FormatInt(seq, 10) + `"` }
-
-// listed compares tag with an If-None-Match list, weakly (RFC 9110, section 13.1.2).
-func listed(list, tag string) bool {
-	for known := range strings.SplitSeq(list, ",") {
-		known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
-		if known == "*" || known == tag {
-			return true
-		}
-	}
-	return false
 }

@@ -1,6 +1,7 @@
 package api
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/gofiber/fiber/v2"
@@ -51,6 +52,20 @@ func matches(list, tag string) bool {
 	}
 	return false
 }
+
+// listed compares tag with an If-None-Match list, weakly (RFC 9110, section 13.1.2).
+func listed(list, tag string) bool {
+	for known := range strings.SplitSeq(list, ",") {
+		known = strings.TrimPrefix(strings.TrimSpace(known), "W/")
+		if known == "*" || known == tag {
+			return true
+		}
+	}
+	return false
+}
+
+// etag is a strong entity tag: seq changes with every change of the order.
+func etag(seq int64) string { return `"` + strconv.FormatInt(seq, 10) + `"` }
 
 // productTag is the entity tag of what PUT writes of a product, "" of nil. The
 // ledger's other figures are not in it: every order changes those, and a form
