@@ -66,6 +66,15 @@ func (v orderView) appendJSON(b []byte) []byte {
 	return append(b, '}')
 }
 
+// appendOptional appends a member, with what stands before its value, unless it
+// is empty.
+func appendOptional(b []byte, name, value string) []byte {
+	if value == "" {
+		return b
+	}
+	return order.AppendText(append(b, name...), value)
+}
+
 // statusView answers requests that act on an order.
 type statusView struct {
 	OrderID         uuid.UUID    `json:"orderId"`
