@@ -8,6 +8,7 @@ import (
 
 	"order-service/devstack/load/engine"
 	"order-service/order"
+	"order-service/retry"
 )
 
 // crowd is the buyers of a stampede, and how they left. Those who are refused
@@ -54,7 +55,7 @@ func (s *session) playStampede(ctx context.Context) (lanes []*lane, err error) {
 		waiting[i] = uint32(i)
 	}
 	for len(waiting) > 0 && len(lanes) < s.opts.Waves {
-		if len(lanes) > 0 && pause(ctx, comeBack) != nil {
+		if len(lanes) > 0 && !retry.Sleep(ctx, comeBack) {
 			break
 		}
 		fates := make([]fate, len(waiting)) // each is written by one answer only

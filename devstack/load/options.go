@@ -6,11 +6,12 @@ import (
 	"flag"
 	"fmt"
 	"io"
-	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"time"
+
+	"order-service/devstack/measure"
 )
 
 var errHelp = errors.New("help was asked for")
@@ -103,18 +104,9 @@ func (o *options) flags() *flag.FlagSet {
 	set.Float64Var(&o.Factor, "factor", 2, "")
 	set.StringVar(&o.Verify, "verify", verifyAuto, "")
 	set.DurationVar(&o.Settle, "settle", time.Minute, "")
-	set.StringVar(&o.Binary, "binary", beside("order-service"), "")
+	set.StringVar(&o.Binary, "binary", filepath.Join(measure.Beside(), "order-service"), "")
 	set.BoolVar(&o.JSON, "json", false, "")
 	return set
-}
-
-// beside is the path of a binary in the folder of this one.
-func beside(name string) string {
-	self, err := os.Executable()
-	if err != nil {
-		return name
-	}
-	return filepath.Join(filepath.Dir(self), name)
 }
 
 // MarshalJSON writes durations as they are given.

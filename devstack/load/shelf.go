@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"order-service/devstack/token"
+	"order-service/retry"
 )
 
 // product is what is sold, as PUT /admin/products/{id} takes it.
@@ -44,7 +45,7 @@ func (s shelf) open(ctx context.Context, p product) error {
 		if err == nil {
 			return nil
 		}
-		if pause(ctx, lookAgain) != nil {
+		if !retry.Sleep(ctx, lookAgain) {
 			return fmt.Errorf("the product does not show within %v: %w", shownWithin, err)
 		}
 	}

@@ -11,6 +11,7 @@ import (
 	"time"
 
 	"order-service/order"
+	"order-service/retry"
 )
 
 // verdict says whether the service kept its promises.
@@ -90,18 +91,6 @@ const (
 	stuckFor  = 10 * time.Second // without an order less, no worker runs
 )
 
-// pause waits. The error is that of ctx, when it ends first.
-func pause(ctx context.Context, d time.Duration) error {
-	timer := time.NewTimer(d)
-	defer timer.Stop()
-	select {
-	case <-timer.C:
-		return nil
-	case <-ctx.Done():
-		return ctx.Err()
-	}
-}
-
 // settled waits until the workers have begun with every order.
 func (s *session) settled(ctx context.Context, b books) error {
 	defer s.console.clear()
@@ -125,7 +114,7 @@ func (s *session) settled(ctx context.Context, b books) error {
 		case time.Since(begun) > s.opts.Settle:
 			return fmt.Errorf("%d orders are still PENDING after --settle=%v", left, s.opts.Settle)
 		}
-		_ = pause(ctx, lookEvery) // the next round sees its end
+		retry.Sleep(ctx, lookEvery) // the next round sees its end
 	}
 }
 
@@ -137,7 +126,7 @@ const verifyAttempts = 5
 func (s *session) insistOnVerdict(ctx context.Context) (found *system, err error) {
 	s.console.say("%s --verify", s.opts.Binary)
 	for range verifyAttempts {
-		if found, err = runVerify(ctx, s.opts.Binary); err == nil || pause(ctx, lookEvery) != nil {
+		if found, err = runVerify(ctx, s.opts.Binary); err == nil || !retry.Sleep(ctx, lookEvery) {
 			return found, err
 		}
 	}
