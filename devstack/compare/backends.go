@@ -5,7 +5,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"net/url"
 	"os"
 	"strconv"
 	"strings"
@@ -49,14 +48,9 @@ func openBackends(ctx context.Context, run string) (*backends, error) {
 }
 
 func (b *backends) openPostgres(ctx context.Context) (err error) {
-	u, err := url.Parse(os.Getenv("DATABASE_URL"))
-	if err != nil {
-		return fmt.Errorf("DATABASE_URL: %w", err)
+	if b.database, err = measure.DatabaseURL(b.schema); err != nil {
+		return err
 	}
-	query := u.Query()
-	query.Set("search_path", b.schema)
-	u.RawQuery = query.Encode()
-	b.database = u.String()
 	if b.postgres, err = pgx.Connect(ctx, b.database); err != nil {
 		return fmt.Errorf("DATABASE_URL: %w", err)
 	}

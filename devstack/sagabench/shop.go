@@ -7,8 +7,6 @@ import (
 	"errors"
 	"fmt"
 	"net"
-	"net/url"
-	"os"
 	"path/filepath"
 	"strconv"
 	"time"
@@ -74,15 +72,12 @@ func (s *shop) open(ctx context.Context, with []string) error {
 }
 
 func (s *shop) openDatabase(ctx context.Context) error {
-	u, err := url.Parse(os.Getenv("DATABASE_URL"))
+	database, err := measure.DatabaseURL(s.schema)
 	if err != nil {
 		return err
 	}
-	query := u.Query()
-	query.Set("search_path", s.schema)
-	u.RawQuery = query.Encode()
-	s.env = []string{"DATABASE_URL=" + u.String()}
-	if s.database, err = pgxpool.New(ctx, u.String()); err != nil {
+	s.env = []string{"DATABASE_URL=" + database}
+	if s.database, err = pgxpool.New(ctx, database); err != nil {
 		return err
 	}
 	_, err = s.database.Exec(ctx, `CREATE SCHEMA `+s.schema)
