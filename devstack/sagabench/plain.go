@@ -3,8 +3,6 @@ package main
 import (
 	"context"
 	"fmt"
-	"io"
-	"log/slog"
 	"os"
 	"sync/atomic"
 	"time"
@@ -133,5 +131,3 @@ func each(ctx context.Context, n int, f func(context.Context, int) error) error 
 	}
 	return calls.Wait()
 }
-
-func discard() *slog.Logger { return slog.New(slog.NewTextHandler(io.Discard, nil)) }

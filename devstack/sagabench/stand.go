@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"log/slog"
 	"os"
 	"slices"
 	"strings"
@@ -132,4 +133,4 @@ func (s *stand) close() error {
 func (s *stand) say(format string, args ...any) { fmt.Fprintf(s.log, format+"\n", args...) }
 
 // quiet keeps the SDK's talk of starting and stopping out of the report.
-func quiet() log.Logger { return log.NewStructuredLogger(discard()) }
+func quiet() log.Logger { return log.NewStructuredLogger(slog.New(slog.DiscardHandler)) }
