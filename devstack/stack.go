@@ -163,5 +163,6 @@ func (s *stack) stop() {
 			s.log.Error().Err(err).Msg("remove the temporary directory")
 		}
 	}
+	s.book.Close()
 	_ = s.lock.Close()
 }

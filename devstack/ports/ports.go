@@ -25,13 +25,14 @@ type Book struct {
 	file  string // "" is not kept
 	ports map[string]int
 	fixed map[string]int
+	held  map[int]net.PacketConn // until Close, or the process' end
 }
 
 // Open reads the book kept in file, or begins one; with file "" it is
 // forgotten at the end. A file that a power cut or a full disk left without its
 // end is no reason not to start: new ports will do.
 func Open(file string) (*Book, error) {
-	b := &Book{file: file, ports: map[string]int{}, fixed: map[string]int{}}
+	b := &Book{file: file, ports: map[string]int{}, fixed: map[string]int{}, held: map[int]net.PacketConn{}}
 	if file == "" {
 		return b, nil
 	}
@@ -64,11 +65,11 @@ func (b *Book) Port(name string) (int, error) {
 		}
 		return port, b.keep(name, port)
 	}
-	if port := b.ports[name]; port != 0 && free(port) {
+	if port := b.ports[name]; port != 0 && free(port) && b.hold(port) {
 		return port, nil
 	}
 	for range 200 {
-		if port := first + rand.IntN(last-first); !b.taken(port) && free(port) {
+		if port := first + rand.IntN(last-first); !b.taken(port) && free(port) && b.hold(port) {
 			return port, b.keep(name, port)
 		}
 	}
@@ -89,6 +90,29 @@ func (b *Book) taken(port int) bool {
 	return false
 }
 
+// hold keeps other processes' books from choosing the port before its server
+// listens: of two runs at a time, tests of one would ask a service of the other. It
+// is held by UDP, which no server of ours speaks.
+func (b *Book) hold(port int) bool {
+	if b.held[port] != nil {
+		return true
+	}
+	conn, err := net.ListenPacket("udp", loopback(port))
+	if err != nil {
+		return false
+	}
+	b.held[port] = conn
+	return true
+}
+
+// Close lets go of the ports, when their servers have ended.
+func (b *Book) Close() {
+	for port, conn := range b.held {
+		_ = conn.Close()
+		delete(b.held, port)
+	}
+}
+
 func (b *Book) keep(name string, port int) error {
 	b.ports[name] = port
 	if b.file == "" {
@@ -102,9 +126,11 @@ func (b *Book) keep(name string, port int) error {
 }
 
 func free(port int) bool {
-	l, err := net.Listen("tcp", net.JoinHostPort("127.0.0.1", strconv.Itoa(port)))
+	l, err := net.Listen("tcp", loopback(port))
 	if err != nil {
 		return false
 	}
 	return l.Close() == nil
 }
+
+func loopback(port int) string { return net.JoinHostPort("127.0.0.1", strconv.Itoa(port)) }

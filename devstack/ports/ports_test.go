@@ -19,6 +19,7 @@ func TestPortsStayTheSameOverRuns(t *testing.T) {
 		if ports[run], err = book.Port("postgres"); err != nil {
 			t.Fatal(err)
 		}
+		book.Close()
 	}
 	if ports[0] != ports[1] {
 		t.Errorf("port %d, then %d", ports[0], ports[1])
@@ -61,6 +62,31 @@ func TestPortInUseIsReplacedUnlessItWasAskedFor(t *testing.T) {
 	book.Fix("redis", port)
 	if _, err := book.Port("redis"); err == nil {
 		t.Error("a fixed port in use was given out")
+	}
+}
+
+// Two runs at a time ask for hundreds of ports, which nobody listens on yet.
+func TestNoPortIsGivenOutByTwoBooks(t *testing.T) {
+	file := filepath.Join(t.TempDir(), "ports.json")
+	one, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer one.Close()
+	port, err := one.Port("redis")
+	if err != nil {
+		t.Fatal(err)
+	}
+	other, err := Open(file)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer other.Close()
+	if same, err := other.Port("redis"); err != nil || same == port {
+		t.Errorf("port %d, then %d, %v", port, same, err)
+	}
+	if again, err := one.Port("redis"); err != nil || again != port {
+		t.Errorf("port %d, then %d, %v", port, again, err)
 	}
 }
 
