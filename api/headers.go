@@ -51,3 +51,15 @@ func singleOf(name []byte) singles {
 	}
 	return 0
 }
+
+// onlyLine is what a header says, and nil only where it was not sent: Peek may
+// answer nil of an empty one, too. It shows the request's memory.
+func onlyLine(lines [][]byte) []byte {
+	switch {
+	case len(lines) == 0:
+		return nil
+	case lines[0] == nil:
+		return []byte{}
+	}
+	return lines[0]
+}

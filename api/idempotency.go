@@ -14,11 +14,11 @@ import (
 // none. A key that is there and cannot be used is CodeValidation: dropping it
 // silently would take away the protection the client counts on.
 func idempotencyKey(c *fiber.Ctx) (string, error) {
-	lines := c.Request().Header.PeekAll("Idempotency-Key") // Peek of an empty one may be nil
-	if len(lines) == 0 {
+	line := onlyLine(c.Request().Header.PeekAll("Idempotency-Key"))
+	if line == nil {
 		return "", nil
 	}
-	key := string(lines[0])
+	key := string(line)
 	if strings.HasPrefix(key, `"`) {
 		var ok bool
 		if key, ok = unquoteKey(key); !ok {

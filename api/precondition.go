@@ -15,16 +15,7 @@ type precondition struct{ match, noneMatch []byte }
 
 func preconditionOf(c *fiber.Ctx) precondition {
 	h := &c.Request().Header
-	return precondition{match: oneOf(h.PeekAll(fiber.HeaderIfMatch)), noneMatch: oneOf(h.PeekAll(fiber.HeaderIfNoneMatch))}
-}
-
-// oneOf is the line of a header that has one, empty where that is, and nil where
-// there is none. Peek of an empty one may be nil, too.
-func oneOf(lines [][]byte) []byte {
-	if len(lines) == 0 {
-		return nil
-	}
-	return append([]byte{}, lines[0]...) // the next PeekAll uses lines again
+	return precondition{match: onlyLine(h.PeekAll(fiber.HeaderIfMatch)), noneMatch: onlyLine(h.PeekAll(fiber.HeaderIfNoneMatch))}
 }
 
 // given reports whether the request has a precondition at all.

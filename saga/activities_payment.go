@@ -19,10 +19,7 @@ func (a *activities) TryPayment(ctx context.Context, o order.Order) (initiated, 
 	case !order.Permanent(err):
 		return initiated{}, nil
 	}
-	p, unread := a.unavailable(ctx, err, o.ID, 1)
-	if unread != nil {
-		return initiated{}, nil
-	}
+	p, _ := a.unavailable(ctx, err, o.ID, 1) // zero where nobody could say
 	return p, nil
 }
 
