@@ -286,6 +286,7 @@ func (c *Client) options(workflowID string) client.StartWorkflowOptions {
 // start relies on the SDK to return the earlier run, not an error, when the
 // reuse policy rejects this one, unless opts ask for the error.
 func (c *Client) start(ctx context.Context, opts client.StartWorkflowOptions, workflow, input any) error {
+	growStack(false) // the consumer starts each order in a goroutine of its own
 	return c.call(ctx, func(ctx context.Context) error {
 		_, err := c.temporal.ExecuteWorkflow(ctx, opts, workflow, input)
 		return err

@@ -121,14 +121,12 @@ func (w *Worker) serve() error {
 // the channel, which must have room for it.
 func (w *Worker) options(fatal chan<- error) worker.Options {
 	o := worker.Options{
-		WorkflowTaskPollerBehavior:              pollers(w.cfg.Pollers),
-		ActivityTaskPollerBehavior:              pollers(w.cfg.Pollers),
-		MaxConcurrentWorkflowTaskExecutionSize:  w.cfg.Tasks,
-		MaxConcurrentLocalActivityExecutionSize: w.cfg.Tasks,
-		MaxConcurrentActivityExecutionSize:      w.cfg.Calls,
-		WorkerStopTimeout:                       stopTimeout,
-		DeadlockDetectionTimeout:                deadlock,
-		OnFatalError:                            func(err error) { fatal <- err },
+		WorkflowTaskPollerBehavior: pollers(w.cfg.Pollers),
+		ActivityTaskPollerBehavior: pollers(w.cfg.Pollers),
+		Tuner:                      w.cfg.slots(),
+		WorkerStopTimeout:          stopTimeout,
+		DeadlockDetectionTimeout:   deadlock,
+		OnFatalError:               func(err error) { fatal <- err },
 	}
 	if w.steps.Step != nil {
 		o.Interceptors = append(o.Interceptors, &stepMeter{report: w.steps.Step})
