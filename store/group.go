@@ -5,6 +5,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 
 	"order-service/order"
 )
@@ -56,11 +57,11 @@ func newGroup(moves []move) *group {
 // may touch. The statements travel together; each one's snapshot is taken when
 // the locks of those before it are held.
 func (g *group) lock(batch *pgx.Batch) {
-	ids := make([]uuid.UUID, len(g.moves))
+	orders := make([]uuid.UUID, len(g.moves))
 	var paymentIDs []string
 	var timedOut []uuid.UUID
 	for i, m := range g.moves {
-		ids[i] = m.order
+		orders[i] = m.order
 		switch {
 		case m.to == order.Confirmed:
 			paymentIDs = append(paymentIDs, m.paymentID)
@@ -68,6 +69,7 @@ func (g *group) lock(batch *pgx.Batch) {
 			timedOut = append(timedOut, m.order)
 		}
 	}
+	ids := binaryIDs(orders)
 	g.lockProducts(batch, ids)
 	g.lockOrders(batch, ids)
 	g.readHistory(batch, ids)
@@ -75,7 +77,7 @@ func (g *group) lock(batch *pgx.Batch) {
 	g.lockPayments(batch, paymentIDs, timedOut)
 }
 
-func (g *group) lockProducts(batch *pgx.Batch, ids []uuid.UUID) {
+func (g *group) lockProducts(batch *pgx.Batch, ids []pgtype.UUID) {
 	batch.Queue(`
 		SELECT `+productColumns+` FROM products
 		WHERE product_id IN (SELECT product_id FROM orders WHERE order_id = ANY ($1))
@@ -90,7 +92,7 @@ func (g *group) lockProducts(batch *pgx.Batch, ids []uuid.UUID) {
 
 // lockOrders also reads the time, once the products are locked, so that the
 // times of one product's moves follow each other.
-func (g *group) lockOrders(batch *pgx.Batch, ids []uuid.UUID) {
+func (g *group) lockOrders(batch *pgx.Batch, ids []pgtype.UUID) {
 	batch.Queue(`
 		SELECT date_trunc('milliseconds', clock_timestamp()), coalesce(r.state, ''), `+orderColumns+`
 		FROM orders o LEFT JOIN reservations r USING (order_id)
@@ -106,7 +108,7 @@ func (g *group) lockOrders(batch *pgx.Batch, ids []uuid.UUID) {
 	})
 }
 
-func (g *group) readHistory(batch *pgx.Batch, ids []uuid.UUID) {
+func (g *group) readHistory(batch *pgx.Batch, ids []pgtype.UUID) {
 	batch.Queue(`
 		SELECT `+eventColumns+` FROM order_events e JOIN orders o USING (order_id)
 		WHERE e.order_id = ANY ($1)`, ids).Query(func(rows pgx.Rows) error {
@@ -121,7 +123,7 @@ func (g *group) readHistory(batch *pgx.Batch, ids []uuid.UUID) {
 }
 
 // readUnits sums what the orders' users have, of the products with a limit.
-func (g *group) readUnits(batch *pgx.Batch, ids []uuid.UUID) {
+func (g *group) readUnits(batch *pgx.Batch, ids []pgtype.UUID) {
 	batch.Queue(`
 		SELECT b.product_id, b.user_id, sum(r.quantity)::bigint
 		FROM (SELECT DISTINCT product_id, user_id FROM orders WHERE order_id = ANY ($1)) b
@@ -150,7 +152,7 @@ func (g *group) lockPayments(batch *pgx.Batch, ids []string, timedOut []uuid.UUI
 	batch.Queue(`
 		SELECT `+paymentColumns+` FROM payments
 		WHERE payment_id = ANY ($1) OR order_id = ANY ($2)
-		ORDER BY payment_id FOR NO KEY UPDATE`, ids, timedOut).Query(func(rows pgx.Rows) error {
+		ORDER BY payment_id FOR NO KEY UPDATE`, ids, binaryIDs(timedOut)).Query(func(rows pgx.Rows) error {
 		found, err := pgx.CollectRows(rows, scanPayment)
 		for i := range found {
 			g.payments[found[i].ID] = &found[i]

@@ -69,7 +69,7 @@ func (r *orderRows) sort() {
 }
 
 func (r *orderRows) add(in *order.Intent) {
-	r.ids = append(r.ids, pgtype.UUID{Bytes: in.ID, Valid: true})
+	r.ids = append(r.ids, binaryID(in.ID))
 	r.users = append(r.users, in.UserID)
 	r.products = append(r.products, in.ProductID)
 	r.quantities = append(r.quantities, int64(in.Quantity))

@@ -77,10 +77,12 @@ func (s *Store) ordersByID(ctx context.Context, ids []uuid.UUID) (map[uuid.UUID]
 func binaryIDs(ids []uuid.UUID) []pgtype.UUID {
 	binary := make([]pgtype.UUID, len(ids))
 	for i, id := range ids {
-		binary[i] = pgtype.UUID{Bytes: id, Valid: true}
+		binary[i] = binaryID(id)
 	}
 	return binary
 }
+
+func binaryID(id uuid.UUID) pgtype.UUID { return pgtype.UUID{Bytes: id, Valid: true} }
 
 // lookThrough is how many of a buyer's orders one request looks through at most.
 // An index by status would cost every order that is taken, and without a limit one

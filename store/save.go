@@ -3,8 +3,8 @@ package store
 import (
 	"time"
 
-	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgtype/zeronull"
 )
 
@@ -23,7 +23,7 @@ func (g *group) save(batch *pgx.Batch) {
 // RELEASED whoever comes later.
 func (g *group) saveOrders(batch *pgx.Batch) {
 	var (
-		ids                                        []uuid.UUID
+		ids                                        []pgtype.UUID
 		statuses, payments, urls, reasons, reserve []string
 		seqs                                       []int64
 		expires                                    []zeronull.Timestamptz
@@ -33,7 +33,7 @@ func (g *group) saveOrders(batch *pgx.Batch) {
 		if !o.changed {
 			continue
 		}
-		ids = append(ids, id)
+		ids = append(ids, binaryID(id))
 		statuses, reasons = append(statuses, string(o.Status)), append(reasons, string(o.FailureReason))
 		seqs, updated = append(seqs, o.Seq), append(updated, o.UpdatedAt)
 		payments, urls = append(payments, o.PaymentID), append(urls, o.PaymentURL)
@@ -56,11 +56,11 @@ func (g *group) saveOrders(batch *pgx.Batch) {
 
 func (g *group) saveEvents(batch *pgx.Batch) {
 	n := len(g.events)
-	ids, seqs := make([]uuid.UUID, n), make([]int64, n)
+	ids, seqs := make([]pgtype.UUID, n), make([]int64, n)
 	statuses, reasons, messages, urls := make([]string, n), make([]string, n), make([]string, n), make([]string, n)
 	expires, occurred := make([]zeronull.Timestamptz, n), make([]time.Time, n)
 	for i, e := range g.events {
-		ids[i], seqs[i], statuses[i], reasons[i] = e.OrderID, e.Seq, string(e.Status), string(e.Reason)
+		ids[i], seqs[i], statuses[i], reasons[i] = binaryID(e.OrderID), e.Seq, string(e.Status), string(e.Reason)
 		messages[i], urls[i] = e.Message, e.PaymentURL
 		expires[i], occurred[i] = zeronull.Timestamptz(e.ExpiresAt.Time), e.OccurredAt.Time
 	}
