@@ -8,31 +8,45 @@ import (
 	"go.temporal.io/sdk/worker"
 )
 
-// nameBuild tells the SDK which build this is where it cannot find out by itself.
-// It reads the file of the running program, and panics where there is no /proc to
-// find it by, or no such file any more.
+// nameBuild tells the SDK which build this is. By itself it would read the whole
+// program for a hash, a tenth of a second before a worker takes its first order, and
+// panic where there is no /proc to find it by, or no such file any more. That is left
+// to it where nothing is known of what the program was built from.
 func nameBuild() {
-	path, err := os.Executable()
-	if err == nil {
-		var f *os.File
-		if f, err = os.Open(path); err == nil {
-			_ = f.Close() // it was only read
-			return
-		}
+	var name string
+	if info, known := debug.ReadBuildInfo(); known {
+		name = revision(info.Settings)
 	}
-	worker.SetBinaryChecksum(buildName())
+	if name != "" || !readable() {
+		worker.SetBinaryChecksum(cmp.Or(name, "unknown"))
+	}
 }
 
-// buildName is what the program itself knows of where it came from.
-func buildName() string {
-	var revision, version string
-	if info, known := debug.ReadBuildInfo(); known {
-		version = info.Main.Version
-		for _, setting := range info.Settings {
-			if setting.Key == "vcs.revision" {
-				revision = setting.Value
-			}
+// revision is what a program with these settings was built from; "" where no commit
+// says so.
+func revision(settings []debug.BuildSetting) string {
+	var revision string
+	for _, s := range settings {
+		switch {
+		case s.Key == "vcs.revision":
+			revision = s.Value
+		case s.Key == "vcs.modified" && s.Value == "true":
+			return ""
 		}
 	}
-	return cmp.Or(revision, version, "unknown")
+	return revision
+}
+
+// readable is whether the program can read its own file.
+func readable() bool {
+	path, err := os.Executable()
+	if err != nil {
+		return false
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return false
+	}
+	_ = f.Close() // it was only read
+	return true
 }

@@ -4,11 +4,29 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime/debug"
 	"testing"
 
 	"github.com/rs/zerolog"
 	"go.temporal.io/sdk/worker"
 )
+
+func TestABuildIsNamedByItsCommitAlone(t *testing.T) {
+	t.Parallel()
+	commit := debug.BuildSetting{Key: "vcs.revision", Value: "5a2a4a7"}
+	clean, changed := debug.BuildSetting{Key: "vcs.modified", Value: "false"}, debug.BuildSetting{Key: "vcs.modified", Value: "true"}
+	for want, settings := range map[string][]debug.BuildSetting{
+		"5a2a4a7": {commit, clean},
+		"":        {commit, changed},
+	} {
+		if got := revision(settings); got != want {
+			t.Errorf("%v: %q, want %q", settings, got, want)
+		}
+	}
+	if got := revision(nil); got != "" {
+		t.Errorf("built outside of a repository: %q", got)
+	}
+}
 
 // A chroot without /proc looks the same: the program cannot read its own file.
 func TestWorkerIsMadeThoughItsProgramCannotBeRead(t *testing.T) {
