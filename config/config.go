@@ -125,7 +125,7 @@ type Config struct {
 	TemporalTLSKey    string `env:"TEMPORAL_TLS_CLIENT_KEY_PATH"`                      // PEM file, for mutual TLS
 	TemporalTLSName   string `env:"TEMPORAL_TLS_SERVER_NAME"`                          // name that the frontend's certificate must have, where it is not the address's
 	WorkerPollers     int    `env:"WORKER_POLLERS" envDefault:"0" role:"worker"`       // polls that wait at Temporal, of each kind, for each process: from 8 up to this, as Temporal asks for them; 0 is 64
-	WorkerTasks       int    `env:"WORKER_TASKS" envDefault:"0" role:"worker"`         // steps of orders worked on at a time, for each process; 0 is 512 for each core
+	WorkerTasks       int    `env:"WORKER_TASKS" envDefault:"0" role:"worker"`         // steps of orders worked on at a time, for each process; 0 is 512 for each core, fewer where memory is short
 	WorkerCached      int    `env:"WORKER_CACHED_ORDERS" envDefault:"0" role:"worker"` // orders kept in memory between their steps, 50 KB each at most, for each process; 0 is what an eighth of `GOMEMLIMIT` holds, from 500 to 20000
 
 	// Payments

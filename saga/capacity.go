@@ -26,6 +26,10 @@ const (
 	fewPollers  = 8
 	leastTasks  = 256
 	tasksByCore = 512 // they wait for Postgres and Kafka most of the time
+	// taskBytes are two stacks, one of them large (growStack), and a workflow that
+	// cannot leave the cache. While Postgres is away all tasks wait for it.
+	taskBytes = 256 << 10
+	taskShare = 4 // they may take this part of the memory
 	// leastCached and mostCached bound what memory suggests. An order that falls
 	// out is replayed from its dozen events when its payment comes.
 	leastCached = 500
@@ -42,10 +46,17 @@ func (c WorkerConfig) complete() WorkerConfig {
 		}
 	}
 	choose(&c.Pollers, mostPollers)
-	choose(&c.Tasks, max(leastTasks, tasksByCore*runtime.GOMAXPROCS(0)))
+	limit := debug.SetMemoryLimit(-1)
+	choose(&c.Tasks, tasksFor(limit, runtime.GOMAXPROCS(0)))
 	choose(&c.Calls, leastTasks)
-	choose(&c.Cached, cacheFor(debug.SetMemoryLimit(-1)))
+	choose(&c.Cached, cacheFor(limit))
 	return c
+}
+
+// tasksFor is how many tasks to work on at a time with so many cores, where the
+// process may use limit bytes.
+func tasksFor(limit int64, cores int) int {
+	return int(min(max(limit/taskShare/taskBytes, leastTasks), int64(tasksByCore*cores)))
 }
 
 // cacheFor is how many workflows to keep where the process may use limit bytes;

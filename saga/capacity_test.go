@@ -16,6 +16,24 @@ func TestMemorySaysHowManyWorkflowsAreKept(t *testing.T) {
 	}
 }
 
+func TestCoresAndMemorySayHowManyTasksAreWorkedOn(t *testing.T) {
+	t.Parallel()
+	for _, c := range []struct {
+		limit       int64
+		cores, want int
+	}{
+		{math.MaxInt64, 2, 2 * tasksByCore},
+		{math.MaxInt64, 1, tasksByCore},
+		{1 << 30, 16, 1024},
+		{1 << 30, 1, tasksByCore},
+		{64 << 20, 16, leastTasks},
+	} {
+		if got := tasksFor(c.limit, c.cores); got != c.want {
+			t.Errorf("%d bytes, %d cores: %d, want %d", c.limit, c.cores, got, c.want)
+		}
+	}
+}
+
 func TestWhatIsSetIsNotChosen(t *testing.T) {
 	t.Parallel()
 	set := WorkerConfig{Pollers: 1, Tasks: 2, Calls: 3, Cached: 4}
