@@ -97,8 +97,12 @@ func (f *fleet) startContender(ctx context.Context, name string) error {
 		}
 		command = []string{filepath.Join(dir, "order-service"), "--role=api"}
 	}
-	f.children[name], err = measure.StartChild(ctx, name, addr, env, command...)
-	return err
+	child, err := measure.StartChild(ctx, name, addr, env, command...)
+	if err != nil {
+		return err
+	}
+	f.children[name] = child
+	return nil
 }
 
 // environment is order-service's. What it promises by default is left as it is.

@@ -6,6 +6,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"order-service/devstack/measure"
@@ -61,5 +62,13 @@ func TestComparisonTellsOfEveryoneAndLosesNothing(t *testing.T) {
 	}
 	if found.Settings.SynchronousCommit != "on" || found.Settings.Kafka == "" {
 		t.Errorf("settings %+v", found.Settings)
+	}
+}
+
+func TestServerThatCannotBeStartedIsNamed(t *testing.T) {
+	var stdout, stderr bytes.Buffer
+	code := tool().Run(t.Context(), []string{"--bin", t.TempDir(), "--only=naive"}, &stdout, &stderr)
+	if code != measure.ExitFailed || !strings.Contains(stderr.String(), "start naive") {
+		t.Errorf("exit status %d, %s", code, &stderr)
 	}
 }
