@@ -109,7 +109,7 @@ func (c cluster) url(db string) string {
 
 // createDatabase waits until the server accepts connections, which after a
 // crash takes as long as its recovery, and creates the database when missing.
-// A standby has that of its primary.
+// A standby has that of its primary, with its settings.
 func (c cluster) createDatabase(ctx context.Context, ended <-chan struct{}) error {
 	ctx, cancel := context.WithTimeout(ctx, 2*time.Minute)
 	defer cancel()
@@ -119,13 +119,25 @@ func (c cluster) createDatabase(ctx context.Context, ended <-chan struct{}) erro
 	}
 	defer conn.Close(context.WithoutCancel(ctx))
 	_, err = conn.Exec(ctx, "CREATE DATABASE "+database)
-	if pgErr, ok := errors.AsType[*pgconn.PgError](err); ok {
-		switch pgErr.Code {
-		case "42P04", "25006": // duplicate_database, read_only_sql_transaction
-			return nil
-		}
+	switch {
+	case refused(err, "25006"): // read_only_sql_transaction
+		return nil
+	case err != nil && !refused(err, "42P04"): // duplicate_database
+		return err
+	}
+	// The first change of a page after a checkpoint writes the whole page, and orders of
+	// many buyers are on as many pages of an index.
+	_, err = conn.Exec(ctx, "ALTER DATABASE "+database+" SET wal_compression = lz4")
+	if refused(err, "22023") { // invalid_parameter_value: older than 15, or built without LZ4
+		return nil
 	}
 	return err
+}
+
+// refused is whether Postgres answered with this SQLSTATE.
+func refused(err error, state string) bool {
+	pgErr, ok := errors.AsType[*pgconn.PgError](err)
+	return ok && pgErr.Code == state
 }
 
 func connect(ctx context.Context, url string, ended <-chan struct{}) (*pgx.Conn, error) {
