@@ -57,11 +57,11 @@ func newGroup(moves []move) *group {
 // may touch. The statements travel together; each one's snapshot is taken when
 // the locks of those before it are held.
 func (g *group) lock(batch *pgx.Batch) {
-	orders := make([]uuid.UUID, len(g.moves))
+	ids := make([]pgtype.UUID, len(g.moves))
 	var paymentIDs []string
 	var timedOut []uuid.UUID
 	for i, m := range g.moves {
-		orders[i] = m.order
+		ids[i] = binaryID(m.order)
 		switch {
 		case m.to == order.Confirmed:
 			paymentIDs = append(paymentIDs, m.paymentID)
@@ -69,7 +69,6 @@ func (g *group) lock(batch *pgx.Batch) {
 			timedOut = append(timedOut, m.order)
 		}
 	}
-	ids := binaryIDs(orders)
 	g.lockProducts(batch, ids)
 	g.lockOrders(batch, ids)
 	g.readHistory(batch, ids)

@@ -6,6 +6,7 @@ import (
 
 	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgtype"
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"order-service/batch"
@@ -128,9 +129,9 @@ func (i *Intake) Lookup(ctx context.Context, keys []order.KeyOwner) []batch.Resu
 }
 
 func (i *Intake) lookup(ctx context.Context, keys []order.KeyOwner) ([]batch.Result[*order.Accepted], error) {
-	users, names, ids := make([]string, len(keys)), make([]string, len(keys)), make([]uuid.UUID, len(keys))
+	users, names, ids := make([]string, len(keys)), make([]string, len(keys)), make([]pgtype.UUID, len(keys))
 	for n, k := range keys {
-		users[n], names[n], ids[n] = k.UserID, k.Key, k.OrderID
+		users[n], names[n], ids[n] = k.UserID, k.Key, binaryID(k.OrderID)
 	}
 	results := make([]batch.Result[*order.Accepted], len(keys))
 	rows, _ := i.store.pool.Query(ctx, `
