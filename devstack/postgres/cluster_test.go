@@ -35,7 +35,6 @@ func stranger(t *testing.T) (pid int) {
 	return sleep.Process.Pid
 }
 
-// Postgres refused to start for as long as the pid in its pidfile was anybody's.
 func TestPagesThatAreWrittenWholeArePacked(t *testing.T) {
 	s, err := Start(t.Context(), config(t))
 	if err != nil {
@@ -55,6 +54,7 @@ func TestPagesThatAreWrittenWholeArePacked(t *testing.T) {
 	}
 }
 
+// Postgres refused to start for as long as the pid in its pidfile was anybody's.
 func TestAPidfileThatAPowerCutLeftKeepsNoServerFromStarting(t *testing.T) {
 	cfg := config(t)
 	pidfile := filepath.Join(cfg.Dir, "data", "postmaster.pid")
