@@ -1,6 +1,7 @@
 package e2e
 
 import (
+	"context"
 	"slices"
 	"testing"
 	"time"
@@ -76,6 +77,25 @@ func TestBrowserBoardTriesAgainThoughAnAnswerNeverComes(t *testing.T) {
 	b := s.preparedAt("/board", boarding+`answer = () => { answer = ask; return new Promise(() => {}) }`)
 	b.forgive(unauthorized)
 	b.sees(".verdict", "The board is for operators of the sale.")
+}
+
+func TestBrowserBoardShowsWhatItCanOfAPointOfAnotherVersion(t *testing.T) {
+	t.Parallel()
+	s := newStorefront(t)
+	s.start("all")
+	b := s.preparedAt("/board", boarding+`
+		const point = {
+			at: new Date().toISOString(), process: "another", orders: {}, intake: {}, streams: 7,
+			health: { level: "ok", reasons: [] }, products: [{ productId: "without a state" }],
+		}
+		const body = new ReadableStream({
+			start: (stream) => stream.enqueue(new TextEncoder().encode("event: board\ndata: " + JSON.stringify(point) + "\n\n")),
+		})
+		answer = () => Promise.resolve(new Response(body, { headers: { "Content-Type": "text/event-stream" } }))`)
+	b.forgive("TypeError")
+	b.sees("#vitals", "Live streams 7")
+	b.sees("#process", "another")
+	b.until("a complaint about the product", func(context.Context) (bool, error) { return b.forget() > 0, nil })
 }
 
 func TestBrowserBoardOpensByItselfWhenItsOperatorSignsInElsewhere(t *testing.T) {

@@ -40,13 +40,26 @@ function schedule() {
 function paint(now) {
   pending = 0;
   paintedAt = now;
-  for (const show of panels) show(latest, history);
+  apart(panels, (show) => show(latest, history));
   if (!latest.at) return;
-  for (const chart of charts) chart.draw(history);
+  apart(charts, (chart) => chart.draw(history));
   if (live) showHealth(latest.health);
   $("clock").textContent = clock(latest.at);
   $("clock").dateTime = latest.at;
   $("process").textContent = latest.process;
+}
+
+// apart shows each part, so that one which cannot show a point (of another version
+// of the service, say) does not leave those after it with figures of long ago under
+// a verdict of now. The browser's console has what went wrong.
+function apart(parts, show) {
+  for (const part of parts) {
+    try {
+      show(part);
+    } catch (error) {
+      reportError(error);
+    }
+  }
 }
 
 function goStale(label) {
