@@ -123,7 +123,8 @@ func (i *Intake) commit(ctx context.Context, rows *orderRows) ([]batch.Result[or
 
 // Lookup finds the orders that were placed under Idempotency-Keys; a nil result
 // is a key that has none. An order that was restored has no key and no Hash, and
-// is found by its id. Codes as for Insert; nothing is ever written.
+// is found by its id. Codes as for Insert; nothing is ever written. It uses the
+// intake's connections: retries come when readers do.
 func (i *Intake) Lookup(ctx context.Context, keys []order.KeyOwner) []batch.Result[*order.Accepted] {
 	return apart(ctx, keys, i.lookup)
 }
@@ -134,7 +135,7 @@ func (i *Intake) lookup(ctx context.Context, keys []order.KeyOwner) ([]batch.Res
 		users[n], names[n], ids[n] = k.UserID, k.Key, binaryID(k.OrderID)
 	}
 	results := make([]batch.Result[*order.Accepted], len(keys))
-	rows, _ := i.store.pool.Query(ctx, `
+	rows, _ := i.store.intake.Query(ctx, `
 		SELECT k.ord, o.order_id, NULL::bytea
 		FROM unnest($1::text[], $3::uuid[]) WITH ORDINALITY AS k (user_id, order_id, ord)
 		JOIN orders o ON o.order_id = k.order_id AND o.user_id = k.user_id
@@ -143,7 +144,7 @@ func (i *Intake) lookup(ctx context.Context, keys []order.KeyOwner) ([]batch.Res
 		SELECT k.ord, o.order_id, o.request_hash
 		FROM unnest($1::text[], $2::text[]) WITH ORDINALITY AS k (user_id, idempotency_key, ord)
 		JOIN orders o ON o.user_id = k.user_id AND o.idempotency_key = k.idempotency_key
-		WHERE o.idempotency_key IS NOT NULL`, users, names, ids)
+		WHERE o.idempotency_key IS NOT NULL`, pgx.QueryExecModeCacheDescribe, users, names, ids)
 	var (
 		ord  int
 		id   uuid.UUID

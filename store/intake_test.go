@@ -248,6 +248,23 @@ func TestAKnownKeyInABatchWaitsForNoReader(t *testing.T) {
 	}
 }
 
+func TestALookUpOfKeysWaitsForNoReader(t *testing.T) {
+	s := newShop(t)
+	known := intent("alice", "lamp", "key")
+	_, err := s.intake.Insert(t.Context(), known)
+	must(t, err)
+	s.occupyReaders(t)
+	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
+	defer cancel()
+	got := s.intake.Intake.Lookup(ctx, []order.KeyOwner{{UserID: "alice", Key: "key"}, {UserID: "bob", Key: "key"}})
+	if got[0].Err != nil || got[0].Value == nil || got[0].Value.OrderID != known.ID {
+		t.Errorf("the known key: got %v, %v, want %v", got[0].Value, got[0].Err, known.ID)
+	}
+	if got[1].Err != nil || got[1].Value != nil {
+		t.Errorf("the other's key: got %v, %v, want nothing", got[1].Value, got[1].Err)
+	}
+}
+
 // occupyReaders holds every connection but the intake's until the test ends.
 func (s *shop) occupyReaders(t *testing.T) {
 	t.Helper()
