@@ -72,3 +72,17 @@ func (p part) stopWithin(ctx context.Context) error {
 		return context.Cause(ctx)
 	}
 }
+
+// leaving returns a stop that ends so long before its context does. A client that
+// sends slowly could use up all the time that there is, and the parts behind would
+// be abandoned with what they were about to finish.
+func leaving(rest time.Duration, stop func(context.Context) error) func(context.Context) error {
+	return func(ctx context.Context) error {
+		if end, limited := ctx.Deadline(); limited {
+			var cancel context.CancelFunc
+			ctx, cancel = context.WithDeadline(ctx, end.Add(-rest))
+			defer cancel()
+		}
+		return stop(ctx)
+	}
+}

@@ -27,6 +27,7 @@ const (
 	startPatience = 30 * time.Second // how long a start waits for Postgres and Redis
 	topicPatience = 3 * time.Second  // how long it waits for Kafka, twice, before it goes on without
 	stopTimeout   = 15 * time.Second // from the signal to the end of the process
+	afterHTTP     = 4 * time.Second  // what HTTP leaves of it to the parts that are stopped after it
 	outboxLease   = 10 * time.Second // how long a committed batch belongs to its own process's relay
 )
 
@@ -298,7 +299,7 @@ func (s *service) listen(server *api.Server) error {
 	if err := server.Listen(s.cfg.HTTPAddr); err != nil {
 		return fmt.Errorf("HTTP_ADDR: %w", err)
 	}
-	s.run("http", func(context.Context) error { return server.Serve() }, server.Shutdown)
+	s.run("http", func(context.Context) error { return server.Serve() }, leaving(afterHTTP, server.Shutdown))
 	return nil
 }
 
