@@ -226,11 +226,7 @@ func TestAnInsertRepeatedUnderItsIDFindsItsOwnRow(t *testing.T) {
 // A storm of reads takes every connection that readers may have. One buyer who
 // repeats a key must not make all the others of the batch wait for it.
 func TestAKnownKeyInABatchWaitsForNoReader(t *testing.T) {
-	s := newShop(t)
-	known := intent("alice", "lamp", "key")
-	_, err := s.intake.Insert(t.Context(), known)
-	must(t, err)
-	s.occupyReaders(t)
+	s, known := besideReaders(t)
 	batch := []order.Intent{intent("alice", "lamp", "key")}
 	for i := range 9 {
 		batch = append(batch, intent(fmt.Sprint("user-", i), "lamp", "key"))
@@ -249,11 +245,7 @@ func TestAKnownKeyInABatchWaitsForNoReader(t *testing.T) {
 }
 
 func TestALookUpOfKeysWaitsForNoReader(t *testing.T) {
-	s := newShop(t)
-	known := intent("alice", "lamp", "key")
-	_, err := s.intake.Insert(t.Context(), known)
-	must(t, err)
-	s.occupyReaders(t)
+	s, known := besideReaders(t)
 	ctx, cancel := context.WithTimeout(t.Context(), 20*time.Second)
 	defer cancel()
 	got := s.intake.Intake.Lookup(ctx, []order.KeyOwner{{UserID: "alice", Key: "key"}, {UserID: "bob", Key: "key"}})
@@ -263,6 +255,18 @@ func TestALookUpOfKeysWaitsForNoReader(t *testing.T) {
 	if got[1].Err != nil || got[1].Value != nil {
 		t.Errorf("the other's key: got %v, %v, want nothing", got[1].Value, got[1].Err)
 	}
+}
+
+// besideReaders returns a shop with alice's order under a key, and with readers on
+// every connection that they may take.
+func besideReaders(t *testing.T) (*shop, order.Intent) {
+	t.Helper()
+	s := newShop(t)
+	known := intent("alice", "lamp", "key")
+	_, err := s.intake.Insert(t.Context(), known)
+	must(t, err)
+	s.occupyReaders(t)
+	return s, known
 }
 
 // occupyReaders holds every connection but the intake's until the test ends.
