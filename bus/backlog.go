@@ -20,8 +20,9 @@ const gather = 25 * time.Millisecond
 //
 // What a round costs, here and in a broker, is by the request and by the batch
 // of a partition, each with its own write and its own replication, far more
-// than by the record. A round has a batch for every partition of two topics,
-// so its orders had better be many, but only where there are many:
+// than by the record. A round has a batch for each slot of its orders (see
+// partitioner) in two topics, so they had better be many, but only where there
+// are many:
 //
 //   - One round is under way at a time. What is offered meanwhile waits for the
 //     next, so a slow broker gets larger rounds and not more of them.

@@ -73,7 +73,7 @@ func Open(cfg Config) (*Bus, error) {
 	if b.login, err = cfg.Login.mechanism(); err != nil {
 		return nil, err
 	}
-	producer, err := b.client(producing()...)
+	producer, err := b.client(cfg.producing()...)
 	if err != nil {
 		return nil, err
 	}

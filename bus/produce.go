@@ -22,8 +22,9 @@ const deliveryTimeout = 10 * time.Second
 // outcome is unknown, though: whoever published it tries again, and every
 // reader copes with a record that comes twice. What kgo does unasked, to
 // compress with snappy, costs less than the bytes that it spares both sides.
-func producing() []kgo.Opt {
+func (c Config) producing() []kgo.Opt {
 	return []kgo.Opt{
+		kgo.RecordPartitioner(newPartitioner(c.Topics)),
 		kgo.RequiredAcks(kgo.AllISRAcks()),
 		kgo.AllowIdempotentProduceCancellation(),
 		kgo.MaxBufferedRecords(50_000),
@@ -165,7 +166,7 @@ func (b *Bus) renew(ctx context.Context, errs ...error) {
 		return
 	}
 	b.log.Error().Err(err).Msg("no broker gives this producer an id; the next try is a new producer's")
-	fresh, err := b.client(producing()...)
+	fresh, err := b.client(b.cfg.producing()...)
 	if err != nil {
 		b.log.Error().Err(err).Msg("the producer could not be replaced")
 		return
