@@ -39,9 +39,10 @@ func (g *Gate) Refusal(r order.HoldRequest) error {
 //
 // Errors, each request's own: CodePriceUnavailable (the product is not in
 // Redis), CodePriceChanged, CodeSaleClosed, CodePurchaseLimit, CodeSoldOut, and
-// CodeUnavailable when Redis does not answer in time. After any error no units
-// stay held: what may have been taken is dropped in the background, or, where a
-// key stands for the id, left to its retry and to reap.
+// CodeUnavailable when Redis does not answer in time, and for a Retry
+// CodeOutcomeUnknown where the price is another and the first request still holds its
+// units. After any other error no units stay held: what may have been taken is dropped
+// in the background, or, where a key stands for the id, left to its retry and to reap.
 func (g *Gate) Hold(ctx context.Context, requests []order.HoldRequest) []batch.Result[order.Held] {
 	ctx, cancel := context.WithTimeout(ctx, g.timeout)
 	defer cancel()
@@ -196,6 +197,8 @@ func refusal(code order.Code) error {
 		return order.Errorf(code, "The product has no price right now.")
 	case order.CodeSaleClosed:
 		return order.Errorf(code, "The product is not on sale at this time.")
+	case order.CodeOutcomeUnknown:
+		return order.Errorf(code, "The first request with this key may be about to be accepted.")
 	}
 	return fmt.Errorf("gate: hold replied %q", code)
 }

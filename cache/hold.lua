@@ -67,6 +67,13 @@ local function unpriced(unitPrice)
   if unitPrice ~= '' and unitPrice ~= price then return 'price-changed' end
 end
 
+-- A refusal is final, and whoever is told lets go of the key. What has a hold may be
+-- in its commit, at the price of then.
+local function undecided(id)
+  write()
+  return call('HEXISTS', holds, id) == 1
+end
+
 local function unavailable(user, wanted)
   if closed then return 'sale-closed' end
   if limit > 0 and owned(user) + tonumber(call('HGET', inflight, user) or 0) + wanted > limit then
@@ -86,7 +93,11 @@ for i = 2, #args, width do
   if not answer then
     local taken = score
     answer = unpriced(unitPrice)
-    if keyed and not answer then answer, taken = again(id, units .. '|' .. user) end
+    if keyed and not answer then
+      answer, taken = again(id, units .. '|' .. user)
+    elseif keyed and undecided(id) then
+      answer = 'outcome-unknown'
+    end
     answer = answer or unavailable(user, wanted)
     if not answer then
       admit(id, user, units, wanted, taken)

@@ -97,6 +97,23 @@ func TestHoldRefusesAnotherPriceThanTheBuyerSaw(t *testing.T) {
 	s.hold(r)
 }
 
+// Who is refused for good orders anew. So what may be in its commit is not refused,
+// until its hold is given back.
+func TestARetryIsNotRefusedForAnotherPriceWhileItsFirstRequestHoldsUnits(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell()
+	r := keyed(request("ann", 1), "k")
+	r.UnitPrice = new(int64(1999))
+	first := s.hold(r)
+	s.sell(func(p *order.Product) { p.UnitPrice = 2100 })
+	r.Retry = true
+	s.refused(r, order.CodeOutcomeUnknown)
+	s.wantStock(10, 1)
+	s.drop(first)
+	s.refused(r, order.CodePriceChanged)
+}
+
 func TestHoldRefusesOutsideTheSale(t *testing.T) {
 	t.Parallel()
 	hour := time.Now().Add(time.Hour)

@@ -153,6 +153,10 @@ func (w *world) place(rt *rapid.T, r order.HoldRequest) {
 			w.keyed = append(w.keyed, r)
 		}
 	case order.CodeSoldOut, order.CodePurchaseLimit, order.CodePriceUnavailable:
+	case order.CodeOutcomeUnknown: // a gate that has lost the product, but not the hold
+		if !r.Retry {
+			rt.Fatal(err)
+		}
 	default:
 		rt.Fatal(err)
 	}

@@ -311,6 +311,26 @@ func TestReapLooksOnlyAtOldHoldsAndAtEachOnce(t *testing.T) {
 	}
 }
 
+// What waits for a worker has old holds, and all of them may be older than the one
+// that nobody will write an order for.
+func TestReapComesToTheEndOfALongLine(t *testing.T) {
+	t.Parallel()
+	s := newShop(t)
+	s.sell(stock(3000))
+	var line []uuid.UUID
+	for range 2*reapPass + 1 {
+		line = append(line, s.accept(request("ann", 1)))
+	}
+	s.grow(line...)
+	dead := request("bob", 1)
+	s.hold(dead) // crashed before the insert
+	younger := redis.Z{Score: 1, Member: dead.OrderID.String()}
+	must(t, s.redis().ZAddXX(t.Context(), s.gate.keys("shirt")[2], younger).Err())
+	s.sync.age = holdAge
+	s.round()
+	s.wantStock(3000, int64(len(line)))
+}
+
 // Between the list of reap and its end the buyer comes again, and is told 202.
 func TestReapLeavesAHoldWhoseKeyComesAgainMeanwhile(t *testing.T) {
 	t.Parallel()

@@ -23,7 +23,7 @@ type Gate interface {
 	Refusal(order.HoldRequest) error
 	// Hold answers each request, in their order. Codes: CodeSoldOut,
 	// CodePriceChanged, CodePurchaseLimit, CodePriceUnavailable, CodeSaleClosed,
-	// CodeUnavailable.
+	// CodeUnavailable; CodeOutcomeUnknown for a Retry of what may be in its commit.
 	Hold(context.Context, []order.HoldRequest) []batch.Result[order.Held]
 	// Drop gives back what was held for an order that will not be written, unless
 	// it was held again after held.TakenAt. Where that is 0, it does so anyway.
@@ -187,6 +187,8 @@ func (i *Intake) again(ctx context.Context, hold order.HoldRequest, seen order.H
 	switch {
 	case err != nil && refusal(err): // written since the look-up, and sold out or dearer by now
 		return i.earlier(ctx, hold, err)
+	case order.CodeOf(err) == order.CodeOutcomeUnknown:
+		return uuid.UUID{}, uncertain(hold, err)
 	case err != nil:
 		return uuid.UUID{}, err
 	}

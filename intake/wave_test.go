@@ -1,10 +1,12 @@
 package intake
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"slices"
+	"strings"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -25,6 +27,7 @@ type backend struct {
 	holdErr, insertErr error
 	silence            time.Duration // before the gate fails
 	seen, found        bool          // the gate has seen the key, and still has its hold
+	retryErr           error         // of the gate, to a retry
 	away               string        // a product whose master is silent, beside others that answer
 	commits            time.Duration // before orders are written, or fail at the deadline
 	hangs              atomic.Bool   // the next Hold fails after the silence, those beside it do not
@@ -55,6 +58,9 @@ func (b *backend) Hold(_ context.Context, rs []order.HoldRequest) []batch.Result
 	for i, r := range rs {
 		if b.away == "" || r.ProductID == b.away {
 			results[i].Err = b.holdErr
+		}
+		if r.Retry {
+			results[i].Err = cmp.Or(b.retryErr, results[i].Err)
 		}
 		results[i].Value = b.held(r)
 	}
@@ -136,6 +142,19 @@ func TestMeterIsToldOfEveryStage(t *testing.T) {
 	}
 	if want := []string{`held ""`, "batch of 1"}; !slices.Equal(b.told, want) || b.waits != 1 {
 		t.Errorf("told %q and %d waits, want %q", b.told, b.waits, want)
+	}
+}
+
+// The gate refuses neither the retry nor its first request, which is in its commit.
+func TestARetryOfWhatMayBeWrittenIsToldToComeAgain(t *testing.T) {
+	b := &backend{seen: true, retryErr: order.Errorf(order.CodeOutcomeUnknown, "Perhaps.")}
+	_, err := start(t, b).Accept(t.Context(), order.Request{UserID: "ann", ProductID: "lamp", Quantity: 1, Key: "key"})
+	told, ok := errors.AsType[*order.Error](err)
+	if !ok || told.Code != order.CodeOutcomeUnknown || told.RetryAfter == 0 || !strings.Contains(told.Message, "same Idempotency-Key") {
+		t.Errorf("Accept returned %#v", err)
+	}
+	if len(b.dropped) != 0 {
+		t.Errorf("dropped %v, which may be another request's", b.dropped)
 	}
 }
 
