@@ -88,7 +88,7 @@ func New(cfg Config, gate Gate, store Orders) *Intake {
 	if cfg.Meter == nil {
 		cfg.Meter = unmetered{}
 	}
-	i := &Intake{gate: gate, log: cfg.Log}
+	i := &Intake{gate: gate, log: cfg.Log.Sample(&zerolog.BurstSampler{Burst: 3, Period: 30 * time.Second})}
 	bounds.Budget = lookupBudget
 	i.lookups = batch.New(bounds, batch.Whole(store.Lookup))
 	bounds.Budget, bounds.Waited = cfg.Budget, cfg.Meter.IntakeWaited
