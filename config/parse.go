@@ -70,6 +70,11 @@ func secretly(s string) bool {
 // extension wants name=value, of the letters that RFC 7628 allows.
 var extension = regexp.MustCompile(`^[A-Za-z]+=[\x20-\x7E\t\r\n]+$`)
 
+// different reports whether no two items are the same.
+func different(items ...string) bool {
+	return len(slices.Compact(slices.Sorted(slices.Values(items)))) == len(items)
+}
+
 // every reports whether good accepts all items.
 func every(items []string, good func(string) bool) bool {
 	return !slices.ContainsFunc(items, func(s string) bool { return !good(s) })

@@ -19,14 +19,17 @@ const fileSuffix = "_FILE"
 const maxSecret = 64 << 10
 
 // readFiles puts what secrets' files hold into values, and tells which variable
-// was read from which file.
+// was read from which file. A file for what is no secret is a problem: passed over,
+// it could be an audience that nobody checks.
 func readFiles(values map[string]string) (files map[string]string, problems Problems) {
 	files = map[string]string{}
 	for field := range reflect.TypeFor[Config]().Fields() {
 		name := field.Tag.Get("env")
 		file := values[name+fileSuffix]
 		switch {
-		case !isSecret(field.Type) || file == "":
+		case name == "" || file == "":
+		case !isSecret(field.Type):
+			problems = append(problems, name+fileSuffix+" is not read: "+name+" is no secret and has to be set itself")
 		case values[name] != "":
 			problems = append(problems, name+" and "+name+fileSuffix+" exclude each other")
 		default:

@@ -45,6 +45,18 @@ func TestEverySecretMayBeInAFile(t *testing.T) {
 	}
 }
 
+func TestAFileForWhatIsNoSecretIsAProblem(t *testing.T) {
+	for field := range reflect.TypeFor[Config]().Fields() {
+		name := field.Tag.Get("env")
+		if name == "" || isSecret(field.Type) {
+			continue
+		}
+		if _, err := load(t, map[string]string{name + "_FILE": written(t, "x")}); err == nil || !strings.Contains(err.Error(), name+"_FILE is not read") {
+			t.Errorf("%s_FILE: %v", name, err)
+		}
+	}
+}
+
 func TestAFilesLastNewlineIsNoPartOfTheSecret(t *testing.T) {
 	secret := strings.Repeat("s", 32)
 	for _, content := range []string{secret, secret + "\n"} {

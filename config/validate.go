@@ -69,6 +69,9 @@ func (c Config) checkBackends(k *checks) {
 	k.require(topic(c.TopicReservation), "KAFKA_TOPIC_ORDER_RESERVATIONS must be letters, digits, '.', '_' or '-', at most 245")
 	k.require(topic(c.TopicCreated), "KAFKA_TOPIC_ORDER_CREATED must be letters, digits, '.', '_' or '-', at most 245")
 	k.require(topic(c.TopicProgress), "KAFKA_TOPIC_ORDER_PROGRESS must be letters, digits, '.', '_' or '-', at most 245")
+	k.require(different(c.TopicReservation, c.TopicReservation+".dlq", c.TopicCreated, c.TopicProgress),
+		"KAFKA_TOPIC_ORDER_RESERVATIONS, KAFKA_TOPIC_ORDER_CREATED and KAFKA_TOPIC_ORDER_PROGRESS must be different topics, and not the first one's dead letters (.dlq)")
+	k.require(c.KafkaReplication == -1 || c.KafkaReplication >= 1, "KAFKA_REPLICATION must be at least 1, or -1")
 	c.KafkaSecurity().check(k, "KAFKA_TLS_CA", "KAFKA_TLS_CERT", "KAFKA_TLS_KEY")
 	c.TemporalSecurity().check(k, "TEMPORAL_TLS_SERVER_CA_CERT_PATH", "TEMPORAL_TLS_CLIENT_CERT_PATH", "TEMPORAL_TLS_CLIENT_KEY_PATH")
 	c.checkKafkaLogin(k)

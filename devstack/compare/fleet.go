@@ -18,6 +18,7 @@ import (
 	"order-service/devstack/measure"
 	"order-service/devstack/ports"
 	"order-service/devstack/sale"
+	"order-service/devstack/token"
 )
 
 // fleet is what runs: the servers under comparison on the shared backends.
@@ -69,7 +70,7 @@ func (f *fleet) start(ctx context.Context) (err error) {
 			}
 		}
 	}
-	f.tokens = engine.Tokens(f.secret, "buyer", f.opts.Buyers, tokenTTL)
+	f.tokens = engine.Tokens(token.Signer{Secret: f.secret}, "buyer", f.opts.Buyers, tokenTTL)
 	if slices.Contains(f.opts.Only, read) || slices.Contains(f.opts.Only, stub) {
 		return f.place(ctx)
 	}

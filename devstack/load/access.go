@@ -18,7 +18,7 @@ const tokenTTL = 12 * time.Hour
 // access makes the tokens of buyers and of the administrator: minted where
 // JWT_SECRET is known, else by the service's demo login.
 type access struct {
-	secret  string // "": the demo login
+	signer  token.Signer // without a secret: the demo login
 	target  target
 	service service
 }
@@ -26,10 +26,17 @@ type access struct {
 // errNoAccess says what to do about it.
 var errNoAccess = errors.New("no tokens: give the service's JWT_SECRET in the environment, or start the service with DEV_LOGIN=true")
 
+// signer is what the service's environment makes of tokens.
+func signer(getenv func(string) string) token.Signer {
+	return token.Signer{Secret: getenv("JWT_SECRET"), Issuer: getenv("JWT_ISSUER"), Audience: getenv("JWT_AUDIENCE")}
+}
+
+func (a access) minted() bool { return a.signer.Secret != "" }
+
 // admin returns an administrator's token.
 func (a access) admin(ctx context.Context) (string, error) {
-	if a.secret != "" {
-		return token.Mint(a.secret, "load-admin", tokenTTL, token.User, token.Admin), nil
+	if a.minted() {
+		return a.signer.Mint("load-admin", tokenTTL, token.User, token.Admin), nil
 	}
 	var login struct{ AccessToken string }
 	err := a.service.call(ctx, "", http.MethodPost, "/dev/login", map[string]any{"userId": "load-admin", "admin": true}, &login)
@@ -41,8 +48,8 @@ func (a access) admin(ctx context.Context) (string, error) {
 
 // buyers returns the tokens of n buyers, named prefix-0, prefix-1, ….
 func (a access) buyers(ctx context.Context, prefix string, n int) ([]string, error) {
-	if a.secret != "" {
-		return engine.Tokens(a.secret, prefix, n, tokenTTL), nil
+	if a.minted() {
+		return engine.Tokens(a.signer, prefix, n, tokenTTL), nil
 	}
 	return a.logIn(ctx, prefix, n)
 }

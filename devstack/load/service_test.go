@@ -75,7 +75,7 @@ func setEnvironment(t *testing.T, addr string) {
 		"DATABASE_URL": newSchema(t, name), "HTTP_ADDR": addr, "PUBLIC_URL": "http://" + addr, "ADMIN_ADDR": "off",
 		"KAFKA_TOPIC_ORDER_RESERVATIONS": name + ".reservations", "KAFKA_TOPIC_ORDER_CREATED": name + ".created",
 		"KAFKA_TOPIC_ORDER_PROGRESS": name + ".progress", "KAFKA_CONSUMER_GROUP": name, "TEMPORAL_TASK_QUEUE": name,
-		"JWT_SECRET": rand.Text() + rand.Text(), "PAYMENT_SANDBOX": "true",
+		"JWT_SECRET": rand.Text() + rand.Text(), "JWT_ISSUER": "https://id.example", "JWT_AUDIENCE": "shop", "PAYMENT_SANDBOX": "true",
 		"PAYMENT_WEBHOOK_SECRET": "whsec_" + base64.StdEncoding.EncodeToString(key[:]),
 		"INTAKE_BUDGET":          "5s", "RATE_LIMIT_USER_RPS": "0", "SHUTDOWN_DELAY": "0s",
 	} {

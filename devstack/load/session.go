@@ -41,7 +41,7 @@ func newSession(opts options, getenv func(string) string, log io.Writer) (*sessi
 		return nil, fmt.Errorf("--verify=%s needs DATABASE_URL", opts.Verify)
 	}
 	s := &session{opts: opts, target: t, service: newService(t), getenv: getenv, console: newConsole(log)}
-	s.access = access{secret: getenv("JWT_SECRET"), target: t, service: s.service}
+	s.access = access{signer: signer(getenv), target: t, service: s.service}
 	return s, nil
 }
 
@@ -89,7 +89,7 @@ func (s *session) prepare(ctx context.Context) error {
 	if s.opts.Scenario == stampede {
 		s.product.Stock = s.opts.Units
 	}
-	if s.access.secret == "" {
+	if !s.access.minted() {
 		s.console.say("no JWT_SECRET: %d buyers log in by /dev/login", s.opts.Buyers)
 	}
 	s.tokens, err = s.access.buyers(ctx, s.names, s.opts.Buyers)

@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"time"
 
-	"order-service/devstack/token"
 	"order-service/retry"
 )
 
@@ -73,8 +72,8 @@ func (s shelf) close(ctx context.Context, p product) error {
 func (s shelf) put(ctx context.Context, p product) error {
 	err := s.service.call(ctx, s.token, http.MethodPut, "/admin/products/"+p.ID, p, nil)
 	if r := (*refusal)(nil); errors.As(err, &r) && (r.status == http.StatusUnauthorized || r.status == http.StatusForbidden) {
-		return fmt.Errorf("the service does not believe the administrator's token; is JWT_SECRET its secret, "+
-			"its JWT_ISSUER %s and its JWT_AUDIENCE empty? %w", token.Issuer, err)
+		return fmt.Errorf("the service does not believe the administrator's token; are JWT_SECRET, JWT_ISSUER and JWT_AUDIENCE "+
+			"its own, and the names of its claims and roles the defaults? %w", err)
 	}
 	return err
 }

@@ -59,6 +59,8 @@ request was due, so that a service that stalls cannot hide it.
 Environment:
   JWT_SECRET         the service's: buyers' tokens are minted with it. Without it
                      the service's demo login is asked (DEV_LOGIN=true)
+  JWT_ISSUER, JWT_AUDIENCE
+                     the service's, where it has them
   DATABASE_URL       the service's database, for --verify
 
 The product is put on sale through the admin API under an id that was never used,

@@ -17,6 +17,7 @@ import (
 	"order-service/devstack/load/engine"
 	"order-service/devstack/measure"
 	"order-service/devstack/sale"
+	"order-service/devstack/token"
 )
 
 // shop is an order-service with a schema, topics and a task queue of its own:
@@ -66,7 +67,7 @@ func (s *shop) open(ctx context.Context, with []string) error {
 		return err
 	}
 	s.env = append(s.environment(secret), with...)
-	s.tokens = engine.Tokens(s.secret, "buyer", buyers, tokenTTL)
+	s.tokens = engine.Tokens(token.Signer{Secret: s.secret}, "buyer", buyers, tokenTTL)
 	s.api, err = s.start(ctx, "api")
 	return err
 }

@@ -8,10 +8,10 @@ import (
 )
 
 // Tokens mints one for each of n buyers, named prefix-0, prefix-1, ….
-func Tokens(secret, prefix string, n int, ttl time.Duration) []string {
+func Tokens(s token.Signer, prefix string, n int, ttl time.Duration) []string {
 	tokens := make([]string, n)
 	for i := range tokens {
-		tokens[i] = token.Mint(secret, prefix+"-"+strconv.Itoa(i), ttl, token.User)
+		tokens[i] = s.Mint(prefix+"-"+strconv.Itoa(i), ttl, token.User)
 	}
 	return tokens
 }
