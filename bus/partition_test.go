@@ -65,8 +65,11 @@ func TestEveryTopicHasItsPartitions(t *testing.T) {
 }
 
 // keyAt is the key of an order that was accepted at this time.
-func keyAt(at time.Time) []byte {
+func keyAt(at time.Time) []byte { return order.AppendID(nil, idAt(at)) }
+
+// idAt is a version 7 id of this time.
+func idAt(at time.Time) uuid.UUID {
 	id := uuid.Must(uuid.NewV7())
 	binary.BigEndian.PutUint64(id[:8], uint64(at.UnixMilli())<<16|uint64(binary.BigEndian.Uint16(id[6:8])))
-	return order.AppendID(nil, id)
+	return id
 }
