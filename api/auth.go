@@ -75,7 +75,7 @@ func newAuthenticator(ctx context.Context, cfg JWTConfig, log zerolog.Logger) (_
 	}
 	if cfg.hasKeySet() {
 		methods = append(methods, jwt.SigningMethodRS256.Alg(), jwt.SigningMethodES256.Alg(), jwt.SigningMethodEdDSA.Alg())
-		a.transport = http.DefaultTransport.(*http.Transport).Clone()
+		a.transport = newKeysTransport()
 		if a.keys, err = cfg.fetchKeys(ctx, a.transport, a.rekey, log); err != nil {
 			return nil, err
 		}

@@ -22,6 +22,16 @@ const (
 // hasKeySet reports whether tokens are signed with the keys of a set.
 func (cfg JWTConfig) hasKeySet() bool { return cfg.JWKSURL != "" || cfg.Discover }
 
+// newKeysTransport returns what key sets are fetched with. An HTTP/2 connection
+// that was dropped without a word would be used again by every fetch, as none
+// that runs out of time closes it: it is closed before a token of an unknown key
+// may cause the next one.
+func newKeysTransport() *http.Transport {
+	transport := http.DefaultTransport.(*http.Transport).Clone()
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: jwksTimeout, PingTimeout: jwksTimeout / 2}
+	return transport
+}
+
 // fetchKeys fetches the key set (RFC 7517) and keeps it fresh until ctx is
 // done. Whenever it has changed, changed is called.
 func (cfg JWTConfig) fetchKeys(ctx context.Context, transport http.RoundTripper, changed func(), log zerolog.Logger) (keyfunc.Keyfunc, error) {

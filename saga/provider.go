@@ -68,6 +68,10 @@ func NewHTTPProvider(cfg ProviderConfig) (*HTTPProvider, error) {
 func newHTTPClient(calls int, security *tls.Config) *http.Client {
 	transport := http.DefaultTransport.(*http.Transport).Clone()
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = calls, calls
+	// All calls share one HTTP/2 connection, and one that runs out of time leaves
+	// it as it is. If a balancer has dropped it without a word, this closes it
+	// within providerTimeout, and the next call opens another.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: tryTimeout, PingTimeout: tryTimeout}
 	if security != nil {
 		transport.TLSClientConfig = security
 	}
