@@ -16,11 +16,15 @@ import (
 	"order-service/verify"
 )
 
-func (s *service) apiConfig() api.Config {
+func (s *service) webhookSecrets() []string {
 	secrets := make([]string, len(s.cfg.WebhookSecrets))
 	for i, secret := range s.cfg.WebhookSecrets {
 		secrets[i] = string(secret)
 	}
+	return secrets
+}
+
+func (s *service) apiConfig() api.Config {
 	return api.Config{
 		PublicURL:   s.cfg.PublicURL,
 		CORSOrigins: s.cfg.CORSOrigins,
@@ -29,7 +33,7 @@ func (s *service) apiConfig() api.Config {
 			Issuer: s.cfg.JWTIssuer, Audience: s.cfg.JWTAudience,
 			UserClaim: s.cfg.JWTUserClaim, RolesClaim: s.cfg.JWTRolesClaim, UserRole: s.cfg.JWTUserRole, AdminRole: s.cfg.JWTAdminRole,
 		},
-		WebhookSecrets: secrets,
+		WebhookSecrets: s.webhookSecrets(),
 		IdleTimeout:    s.cfg.HTTPIdleTimeout,
 		ShutdownDelay:  s.cfg.ShutdownDelay,
 		UserRPS:        s.cfg.RateLimitUser,

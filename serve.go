@@ -225,7 +225,7 @@ func (s *service) provider() (saga.Provider, error) {
 }
 
 func (s *service) sandbox() (*saga.Sandbox, error) {
-	return saga.NewSandbox(s.cfg.PublicURL, []byte(s.cfg.WebhookSecrets[0]), s.store)
+	return saga.NewSandbox(s.cfg.PublicURL, s.webhookSecrets(), s.store)
 }
 
 func (s *service) startConsumer(context.Context) error {

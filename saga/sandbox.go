@@ -7,6 +7,7 @@ import (
 	"encoding/hex"
 	"fmt"
 	"net/url"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -37,14 +38,15 @@ type RefundLog interface {
 // restart.
 type Sandbox struct {
 	public  *url.URL
-	key     []byte
+	keys    [][]byte // the first signs; a link of any is good
 	refunds RefundLog
 	now     func() time.Time
 }
 
 // NewSandbox returns a sandbox whose links begin with publicURL and are signed
-// with a key derived from secret, the webhook secret.
-func NewSandbox(publicURL string, secret []byte, refunds RefundLog) (*Sandbox, error) {
+// with a key derived from the first of secrets, the webhook secrets. Links of the
+// others, which are being replaced, stay good.
+func NewSandbox(publicURL string, secrets []string, refunds RefundLog) (*Sandbox, error) {
 	u, err := url.Parse(publicURL)
 	if err != nil {
 		return nil, fmt.Errorf("public url: %w", err)
@@ -52,10 +54,14 @@ func NewSandbox(publicURL string, secret []byte, refunds RefundLog) (*Sandbox, e
 	if !isWeb(u) {
 		return nil, fmt.Errorf("public url %q is not an http or https URL", publicURL)
 	}
-	if len(secret) == 0 {
+	if len(secrets) == 0 || slices.Contains(secrets, "") {
 		return nil, fmt.Errorf("the sandbox needs a webhook secret")
 	}
-	return &Sandbox{public: u, key: mac(secret, sandboxPurpose), refunds: refunds, now: time.Now}, nil
+	s := &Sandbox{public: u, refunds: refunds, now: time.Now}
+	for _, secret := range secrets {
+		s.keys = append(s.keys, mac([]byte(secret), sandboxPurpose))
+	}
+	return s, nil
 }
 
 // Initiate returns the order's payment id and link; the same order has the
@@ -67,7 +73,7 @@ func (s *Sandbox) Initiate(_ context.Context, o order.Order) (paymentID, link st
 	q.Set("amount", strconv.FormatInt(o.Amount, 10))
 	q.Set("currency", o.Currency)
 	q.Set("expires", strconv.FormatInt(o.CreatedAt.Add(sandboxLife).Unix(), 10))
-	q.Set("sig", hex.EncodeToString(s.sign(q)))
+	q.Set("sig", hex.EncodeToString(sign(s.keys[0], q)))
 	u := s.public.JoinPath(sandboxPath)
 	u.RawQuery = q.Encode()
 	return q.Get("payment"), u.String(), nil
@@ -84,11 +90,12 @@ func (s *Sandbox) Refund(ctx context.Context, p order.Payment, reason string) er
 }
 
 // Verify returns the payment that a link's query asks for. It returns
-// CodeBadSignature for a query that no Sandbox with this secret signed or that
-// has expired.
+// CodeBadSignature for a query that no Sandbox with one of these secrets signed
+// or that has expired.
 func (s *Sandbox) Verify(q url.Values) (order.Payment, error) {
 	sig, err := hex.DecodeString(q.Get("sig"))
-	if err != nil || !hmac.Equal(sig, s.sign(q)) {
+	signs := func(key []byte) bool { return hmac.Equal(sig, sign(key, q)) }
+	if err != nil || !slices.ContainsFunc(s.keys, signs) {
 		return order.Payment{}, order.Errorf(order.CodeBadSignature, "This payment link is not valid.")
 	}
 	p, expires, err := readLink(q)
@@ -121,13 +128,13 @@ func readLink(q url.Values) (order.Payment, time.Time, error) {
 
 // sign signs the values that mean something, each in its place. None that is
 // signed holds a line break, so no two links have the same text.
-func (s *Sandbox) sign(q url.Values) []byte {
+func sign(key []byte, q url.Values) []byte {
 	names := []string{"order", "payment", "amount", "currency", "expires"}
 	values := make([]string, len(names))
 	for i, name := range names {
 		values[i] = url.QueryEscape(q.Get(name))
 	}
-	return mac(s.key, strings.Join(values, "\n"))
+	return mac(key, strings.Join(values, "\n"))
 }
 
 func mac(key []byte, text string) []byte {

@@ -19,9 +19,9 @@ func (l refundLog) RecordSandboxRefund(_ context.Context, paymentID string, _ uu
 	return nil
 }
 
-func newSandbox(t *testing.T, secret string) *Sandbox {
+func newSandbox(t *testing.T, secrets ...string) *Sandbox {
 	t.Helper()
-	s, err := NewSandbox("https://shop.example/base", []byte(secret), refundLog{})
+	s, err := NewSandbox("https://shop.example/base", secrets, refundLog{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -97,6 +97,27 @@ func TestTamperedSandboxLinkIsRefused(t *testing.T) {
 	}
 }
 
+func TestSandboxLinkOutlivesTheRotationOfItsSecret(t *testing.T) {
+	t.Parallel()
+	rotating := newSandbox(t, "new", "old")
+	for name, c := range map[string]struct {
+		signer, verifier *Sandbox
+		good             bool
+	}{
+		"of the old secret":           {newSandbox(t, "old"), rotating, true},
+		"of the new secret":           {rotating, newSandbox(t, "new"), true},
+		"of a secret that is retired": {newSandbox(t, "old"), newSandbox(t, "new"), false},
+		"signed with the old still":   {rotating, newSandbox(t, "old"), false},
+		"of another secret":           {newSandbox(t, "other"), rotating, false},
+		"to be verified by another":   {newSandbox(t, "old"), newSandbox(t, "other"), false},
+	} {
+		_, err := c.verifier.Verify(sandboxLink(t, c.signer))
+		if c.good != (err == nil) || !c.good && order.CodeOf(err) != order.CodeBadSignature {
+			t.Errorf("%s: got %v", name, err)
+		}
+	}
+}
+
 func TestSandboxLinkValuesCannotBeShifted(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "s3cret")
@@ -112,7 +133,7 @@ func TestSandboxLinkValuesCannotBeShifted(t *testing.T) {
 func TestSandboxLinkSignatureIsNoWebhookSignature(t *testing.T) {
 	t.Parallel()
 	s := newSandbox(t, "s3cret")
-	if string(s.key) == "s3cret" {
+	if string(s.keys[0]) == "s3cret" {
 		t.Error("links are signed with the webhook secret itself")
 	}
 }
@@ -130,7 +151,7 @@ func TestExpiredSandboxLinkIsRefused(t *testing.T) {
 func TestSandboxRecordsRefunds(t *testing.T) {
 	t.Parallel()
 	log := refundLog{}
-	s, err := NewSandbox("http://localhost:8080", []byte("s3cret"), log)
+	s, err := NewSandbox("http://localhost:8080", []string{"s3cret"}, log)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -141,18 +162,20 @@ func TestSandboxRecordsRefunds(t *testing.T) {
 
 func TestSandboxNeedsASecretAndAWebAddress(t *testing.T) {
 	t.Parallel()
-	if _, err := NewSandbox("http://localhost", nil, refundLog{}); err == nil {
-		t.Error("no secret was taken")
+	for _, secrets := range [][]string{nil, {""}, {"s", ""}} {
+		if _, err := NewSandbox("http://localhost", secrets, refundLog{}); err == nil {
+			t.Errorf("%q was taken as secrets", secrets)
+		}
 	}
 	for _, public := range []string{"", "localhost:8080", "file:///x", "http://%"} {
-		if _, err := NewSandbox(public, []byte("s"), refundLog{}); err == nil {
+		if _, err := NewSandbox(public, []string{"s"}, refundLog{}); err == nil {
 			t.Errorf("%q was taken", public)
 		}
 	}
 }
 
 func FuzzSandboxVerify(f *testing.F) {
-	s, err := NewSandbox("http://localhost", []byte("s3cret"), refundLog{})
+	s, err := NewSandbox("http://localhost", []string{"s3cret"}, refundLog{})
 	if err != nil {
 		f.Fatal(err)
 	}
