@@ -25,7 +25,8 @@ const gather = 25 * time.Millisecond
 // are many:
 //
 //   - One round is under way at a time. What is offered meanwhile waits for the
-//     next, so a slow broker gets larger rounds and not more of them.
+//     next, so a slow broker gets larger rounds and not more of them, apart from
+//     what is stuck.
 //   - Rounds begin a gather apart, so a fast broker does not make small ones.
 //   - A full round does not wait for that.
 //   - Neither does what is offered in quiet times: the last round is long gone.

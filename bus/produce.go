@@ -58,22 +58,6 @@ func (b *Bus) produce(ctx context.Context, records ...*kgo.Record) error {
 	return err
 }
 
-// produceEach writes groups of records together, as far as kgo will, and
-// returns what became of each group: nil when all its records were
-// acknowledged, whatever happened to the others.
-func (b *Bus) produceEach(ctx context.Context, groups [][]*kgo.Record) []error {
-	sent := make([]*acks, len(groups))
-	for i, records := range groups {
-		sent[i] = b.send(ctx, records)
-	}
-	errs := make([]error, len(groups))
-	for i, w := range sent {
-		errs[i] = w.wait(ctx)
-	}
-	b.mend(ctx, errs...)
-	return errs
-}
-
 func (b *Bus) send(ctx context.Context, records []*kgo.Record) *acks {
 	w := &acks{left: len(records), done: make(chan struct{})}
 	if w.left == 0 {
@@ -104,19 +88,27 @@ func (w *acks) ack(_ *kgo.Record, err error) {
 	}
 }
 
-// wait returns the first error, or ctx's when it ends before all is known.
-func (w *acks) wait(ctx context.Context) error {
+// known waits until all is known, and reports whether that is before ctx ends.
+func (w *acks) known(ctx context.Context) bool {
 	select {
 	case <-w.done:
-		return w.err
+		return true
 	default:
 	}
 	select {
 	case <-w.done:
-		return w.err
+		return true
 	case <-ctx.Done():
-		return context.Cause(ctx)
+		return false
 	}
+}
+
+// wait returns the first error, or ctx's when it ends before all is known.
+func (w *acks) wait(ctx context.Context) error {
+	if w.known(ctx) {
+		return w.err
+	}
+	return context.Cause(ctx)
 }
 
 // mend does what lets a later try succeed where one of errs says that none would.

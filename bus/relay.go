@@ -3,10 +3,12 @@ package bus
 import (
 	"cmp"
 	"context"
+	"sync"
 	"time"
 
 	"github.com/rs/zerolog"
 	"golang.org/x/sync/errgroup"
+	"golang.org/x/sync/semaphore"
 
 	"order-service/order"
 )
@@ -34,14 +36,17 @@ type RelayConfig struct {
 // offered, and by a sweeper those that any process left in the outbox.
 //
 // Its memory is bounded, whatever happens to Kafka: Queue orders wait, a round
-// of them and a Claim are under way, and the rest stays in Postgres.
+// of them and a Claim are under way, half a Queue is stuck beside them, and the
+// rest stays in Postgres.
 type Relay struct {
 	bus     *Bus
 	outbox  Outbox
 	cfg     RelayConfig
 	log     zerolog.Logger
 	backlog *backlog
-	acked   chan int64 // published batches, to be deleted
+	acked   chan int64          // published batches, to be deleted
+	stuck   *semaphore.Weighted // orders that rounds need not be waited for
+	waiting sync.WaitGroup      // for stuck batches; Add by publishers alone
 	life    *lifecycle
 }
 
@@ -63,6 +68,7 @@ func NewRelay(b *Bus, o Outbox, cfg RelayConfig) *Relay {
 		log:     quiet(b.cfg.Log.With().Str("part", "relay").Logger()),
 		backlog: newBacklog(cfg.Queue),
 		acked:   make(chan int64, maxDelete),
+		stuck:   semaphore.NewWeighted(int64(cfg.Queue) / 2),
 		life:    newLifecycle(),
 	}
 }
@@ -85,6 +91,7 @@ func (r *Relay) Run(ctx context.Context) error {
 		publishing.Go(r.publishOffered)
 		publishing.Go(r.sweep)
 		_ = publishing.Wait()
+		r.waiting.Wait()
 		close(r.acked)
 		return deleting.Wait()
 	})
