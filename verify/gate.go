@@ -17,17 +17,17 @@ const (
 
 // suspect is a product whose gate disagrees with its ledger.
 type suspect struct {
-	version int64
-	since   time.Time // when version was first read
-	detail  string
+	version, held int64
+	since         time.Time // when it was first read as still as it is now
+	detail        string
 }
 
 type disagreements struct{ findings, notices []order.Finding }
 
 // gateDisagreements compares each product's ledger with the gate until all
-// agree or settle has passed. What then disagrees is a finding, or, where the
-// ledger itself has been moving until now, a notice: a shop at work is never
-// quiet enough to compare.
+// agree or settle has passed. What then disagrees is a finding, or, where what
+// is compared has been moving until now, a notice: a shop at work is never quiet
+// enough to compare.
 func gateDisagreements(ctx context.Context, deps Deps, products []order.Product, settle time.Duration) (disagreements, error) {
 	deadline := time.Now().Add(settle)
 	suspects, err := compareAll(ctx, deps, products, nil)
@@ -49,15 +49,16 @@ func gateDisagreements(ctx context.Context, deps Deps, products []order.Product,
 }
 
 // compareAll compares the products, or, on a second look, those among them
-// that were suspects.
+// that were suspects. It reads the gate before the pending orders, so that those
+// which come meanwhile do not look like units held for nothing.
 func compareAll(ctx context.Context, deps Deps, products []order.Product, before map[string]suspect) (map[string]suspect, error) {
-	pending, err := deps.Store.PendingUnits(ctx)
-	if err != nil {
-		return nil, fmt.Errorf("read the pending orders: %w", err)
-	}
 	stocks, err := deps.Gate.Stocks(ctx, ids(products)...)
 	if err != nil {
 		return nil, fmt.Errorf("read the products in the gate: %w", err)
+	}
+	pending, err := deps.Store.PendingUnits(ctx)
+	if err != nil {
+		return nil, fmt.Errorf("read the pending orders: %w", err)
 	}
 	suspects := make(map[string]suspect)
 	for _, p := range products {
@@ -66,14 +67,16 @@ func compareAll(ctx context.Context, deps Deps, products []order.Product, before
 			continue
 		}
 		stock, known := stocks[p.ID]
-		detail := compare(p, stock, known, pending[p.ID])
+		detail, heldAlone := compare(p, stock, known, pending[p.ID])
 		if detail == "" {
 			continue
 		}
-		if !suspected || last.version != p.Version {
-			last = suspect{version: p.Version, since: time.Now()}
+		// The intake moves nothing but the units held: the version may stand still
+		// in mid-sale, and what else is wrong is no more right for a sale.
+		if !suspected || last.version != p.Version || heldAlone && last.held != stock.Held {
+			last.since = time.Now()
 		}
-		last.detail = detail
+		last.version, last.held, last.detail = p.Version, stock.Held, detail
 		suspects[p.ID] = last
 	}
 	return suspects, nil
@@ -87,12 +90,13 @@ func ids(products []order.Product) []string {
 	return ids
 }
 
-// compare says how the gate disagrees with p, or "". Fewer units held than are
-// pending is no disagreement: a rebuild may miss the hold of an order that was
-// being written, and the ledger decides about its units.
-func compare(p order.Product, gate order.GateStock, known bool, pending int64) string {
+// compare says how the gate disagrees with p, or "", and whether by the units
+// held alone. Fewer units held than are pending is no disagreement: a rebuild may
+// miss the hold of an order that was being written, and the ledger decides about
+// its units.
+func compare(p order.Product, gate order.GateStock, known bool, pending int64) (detail string, heldAlone bool) {
 	if !known {
-		return "the gate does not have the product"
+		return "the gate does not have the product", false
 	}
 	var wrong []string
 	check := func(what string, got, want int64) {
@@ -102,20 +106,21 @@ func compare(p order.Product, gate order.GateStock, known bool, pending int64) s
 	}
 	check("version", gate.Version, p.Version)
 	check("available", gate.Available, p.Ledger.Available)
+	heldAlone = len(wrong) == 0
 	if gate.Held < 0 || gate.Held > pending {
 		check("held", gate.Held, pending)
 	}
 	if len(wrong) == 0 {
-		return ""
+		return "", false
 	}
-	return "the gate has " + strings.Join(wrong, ", ")
+	return "the gate has " + strings.Join(wrong, ", "), heldAlone
 }
 
 func judge(suspects map[string]suspect, now time.Time) (d disagreements) {
 	for id, s := range suspects {
 		f := order.Finding{Invariant: "I2", Subject: id, Detail: s.detail}
 		if now.Sub(s.since) < gateQuiet {
-			f.Detail += "; the ledger is still changing, compare once quiet"
+			f.Detail += "; the product is still changing, compare once quiet"
 			d.notices = append(d.notices, f)
 			continue
 		}

@@ -26,6 +26,9 @@ type system struct {
 	ended  map[uuid.UUID]bool // orders that are final since the audit
 	held   map[string]int64   // units of pending orders
 
+	stocks  func() map[string]order.GateStock // what Stocks returns; nil: gate
+	pending func() map[string]int64           // what PendingUnits returns; nil: held
+
 	auditErr, productsErr, gateErr, workflowErr error
 
 	mu            sync.Mutex
@@ -45,10 +48,18 @@ func (s *system) Products(context.Context) ([]order.Product, error) {
 }
 
 func (s *system) Stocks(context.Context, ...string) (map[string]order.GateStock, error) {
+	if s.stocks != nil {
+		return s.stocks(), s.gateErr
+	}
 	return s.gate, s.gateErr
 }
 
-func (s *system) PendingUnits(context.Context) (map[string]int64, error) { return s.held, nil }
+func (s *system) PendingUnits(context.Context) (map[string]int64, error) {
+	if s.pending != nil {
+		return s.pending(), nil
+	}
+	return s.held, nil
+}
 
 func (s *system) Order(_ context.Context, id uuid.UUID) (order.Order, error) {
 	if s.ended[id] {
@@ -199,6 +210,54 @@ func TestHoldThatTheReaperEndsIsNoLeak(t *testing.T) {
 			t.Errorf("%v\n%s", err, r)
 		}
 	})
+}
+
+// While workers or Temporal are away, orders come and no version moves.
+func TestHoldsAreJudgedOnceNoOrdersCome(t *testing.T) {
+	t.Parallel()
+	for name, c := range map[string]struct {
+		lasts    time.Duration // orders come for so long
+		version  int64         // of the gate; the ledger's is 7
+		findings int
+	}{
+		"a sale that goes on":                {lasts: time.Hour, version: 7},
+		"a sale that has just ended":         {lasts: 43 * time.Second, version: 7},
+		"a quiet shop":                       {version: 7, findings: 1},
+		"a sale that ended in time":          {lasts: 40 * time.Second, version: 7, findings: 1},
+		"a gate that is behind, in mid-sale": {lasts: time.Hour, version: 6, findings: 1},
+		"a gate that is behind, and no sale": {version: 6, findings: 1},
+	} {
+		t.Run(name, func(t *testing.T) {
+			t.Parallel()
+			s := soundSystem()
+			synctest.Test(t, func(t *testing.T) {
+				began := time.Now()
+				n := func() int64 { return 100 + int64(min(time.Since(began), c.lasts)/(100*time.Millisecond)) }
+				s.pending = func() map[string]int64 { return map[string]int64{"lamp": n() - 10} }
+				s.stocks = func() map[string]order.GateStock {
+					return map[string]order.GateStock{"lamp": {Version: c.version, Available: 5, Held: n()}, "mug": {Version: 2}}
+				}
+				r, err := Run(t.Context(), Deps{Store: s, Gate: s, Workflows: s}, Options{})
+				if err != nil || len(r.Findings) != c.findings || len(r.Notices) != 1-c.findings {
+					t.Errorf("%v\n%s", err, r)
+				}
+			})
+		})
+	}
+}
+
+func TestOrdersThatComeWhileTheGateIsComparedAreNoLeak(t *testing.T) {
+	t.Parallel()
+	s := soundSystem()
+	var n int64
+	s.pending = func() map[string]int64 { n++; return map[string]int64{"lamp": n} }
+	s.stocks = func() map[string]order.GateStock {
+		n++
+		return map[string]order.GateStock{"lamp": {Version: 7, Available: 5, Held: n}, "mug": {Version: 2}}
+	}
+	if r, err := run(t, s); err != nil || !r.OK || len(r.Notices) > 0 || n > 2 {
+		t.Errorf("%d reads, %v\n%s", n, err, r)
+	}
 }
 
 func audited(invariant, subject string) func(*system) {
