@@ -178,14 +178,42 @@ func TestPartThatEndsByItselfEndsTheProcess(t *testing.T) {
 
 // A script that asks tells "violated" from "not all could be read" by the status.
 func TestVerifySaysByItsExitStatusWhatItFound(t *testing.T) {
-	wrong := []order.Finding{{Invariant: "I1"}}
-	for want, r := range map[int]verify.Report{
-		exitOK:     {OK: true, Notices: wrong},
-		exitFailed: {Findings: wrong, Unread: wrong},
-		exitUnread: {Unread: wrong},
+	wrong, broken := []order.Finding{{Invariant: "I1"}}, errors.New("broken")
+	for name, c := range map[string]struct {
+		report verify.Report
+		err    error
+		want   int
+	}{
+		"all is well":                  {report: verify.Report{OK: true, Notices: wrong}, want: exitOK},
+		"a violation":                  {report: verify.Report{Findings: wrong, Unread: wrong}, want: exitFailed},
+		"not all was read":             {report: verify.Report{Unread: wrong}, want: exitUnread},
+		"nothing was read":             {err: broken, want: exitUnread},
+		"all is well, and nobody told": {report: verify.Report{OK: true}, err: broken, want: exitUnread},
+		"a violation, and nobody told": {report: verify.Report{Findings: wrong}, err: broken, want: exitFailed},
 	} {
-		if got := exitOf(r); got != want {
-			t.Errorf("%+v: %d, want %d", r, got, want)
+		if got := exitOf(c.report, c.err); got != c.want {
+			t.Errorf("%s: %d, want %d", name, got, c.want)
 		}
+	}
+}
+
+// Nobody is to be woken for a promise that nobody has looked at.
+func TestVerifyOfADatabaseThatIsAwayFindsNoViolation(t *testing.T) {
+	host, dialled := listen(t)
+	environ := []string{"DATABASE_URL=postgres://u@" + host + "/orders"}
+	for _, args := range [][]string{{"--verify"}, {"--verify", "--json"}} {
+		code, stdout, stderr := execute(t, args, environ)
+		if code != exitUnread || stdout != "" {
+			t.Errorf("%v ends with %d and prints %q", args, code, stdout)
+		}
+		if strings.Count(stderr, "\n") != 1 || !strings.Contains(stderr, "database is not available") {
+			t.Errorf("%v says %q", args, stderr)
+		}
+	}
+	if dialled.Load() == 0 {
+		t.Error("nothing was dialled")
+	}
+	if code, _, _ := execute(t, []string{"--migrate"}, environ); code != exitFailed {
+		t.Errorf("--migrate ends with %d", code)
 	}
 }
