@@ -97,11 +97,13 @@ func run(ctx context.Context, args, environ []string, stdout, stderr io.Writer) 
 // anything is dialled.
 func settings(environ []string, f flags) (config.Config, tracing.Config, error) {
 	cfg, err := config.Load(environ, f.role)
-	if err != nil || f.healthcheck { // which dials no backend
+	switch {
+	case err != nil:
 		return cfg, tracing.Config{}, err
-	}
-	if !f.serves() {
-		return cfg, tracing.Config{}, checkURLs(cfg)
+	case f.healthcheck: // which dials no backend
+		return cfg, tracing.Config{}, cfg.ValidateCommand()
+	case !f.serves():
+		return cfg, tracing.Config{}, errors.Join(cfg.ValidateCommand(), checkURLs(cfg))
 	}
 	traces, err := tracing.Load(environ)
 	return cfg, traces, errors.Join(cfg.Validate(), checkURLs(cfg), err)
@@ -211,7 +213,7 @@ func exitOf(r verify.Report, err error) int {
 }
 
 func newLog(cfg config.Config, out io.Writer) zerolog.Logger {
-	level, _ := zerolog.ParseLevel(cfg.LogLevel) // validated; the zero level is debug
+	level, _ := zerolog.ParseLevel(cfg.LogLevel) // settings has refused what is no level, which would hide errors
 	if cfg.LogFormat == "console" {
 		out = zerolog.ConsoleWriter{Out: out, TimeFormat: time.TimeOnly, NoColor: !terminal(out)}
 	}

@@ -58,6 +58,26 @@ func TestWrongUseIsToldAndStartsNothing(t *testing.T) {
 	}
 }
 
+// A command said nothing at all, not even that it failed.
+func TestAWrongLogLevelStopsEveryCommandWithItsLine(t *testing.T) {
+	host, dialled := listen(t)
+	for _, level := range []string{"verbose", "disabled", "fatal", "7"} {
+		environ := []string{
+			"DATABASE_URL=postgres://u@" + host + "/orders", "HTTP_ADDR=" + host, "LOG_LEVEL=" + level,
+			"JWT_SECRET=" + strings.Repeat("s", 32), "PAYMENT_URL=http://payments.internal", "PAYMENT_WEBHOOK_SECRET=whsec_" + strings.Repeat("QUJD", 8),
+		}
+		for _, command := range []string{"--role=all", "--migrate", "--verify", "--repair", "--replay-dlq", "--healthcheck"} {
+			code, stdout, stderr := execute(t, []string{command}, environ)
+			if code != exitUsage || stdout != "" || stderr != "LOG_LEVEL must be trace, debug, info, warn or error\n" {
+				t.Errorf("LOG_LEVEL=%s: %s ends with %d and says %q, %q", level, command, code, stdout, stderr)
+			}
+		}
+	}
+	if n := dialled.Load(); n > 0 {
+		t.Errorf("dialled %d times", n)
+	}
+}
+
 // Only the drivers know the options of their URLs. What they cannot read was
 // tried for half a minute, or noticed after Postgres had been migrated.
 func TestURLThatADriverCannotReadStopsTheStartBeforeAnythingIsDialled(t *testing.T) {

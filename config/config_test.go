@@ -72,7 +72,7 @@ func TestWrongValueNamesItsVariable(t *testing.T) {
 		"METRICS_ADDR":                     {"9091"},
 		"PUBLIC_URL":                       {"shop.example", "ftp://shop.example"},
 		"SHUTDOWN_DELAY":                   {"-1s", "9s", "soon"},
-		"LOG_LEVEL":                        {"loud"},
+		"LOG_LEVEL":                        {"loud", "disabled", "fatal", "panic", "0", "-1", "warning"},
 		"LOG_FORMAT":                       {"xml"},
 		"KAFKA_BOOTSTRAP":                  {"broker", "broker:9092,", "broker:port"},
 		"KAFKA_REPLICATION":                {"three", "0", "-7"},
@@ -157,6 +157,15 @@ func TestWhiteSpaceIsTheOnlyProblemOfAValueThatIsGoodWithoutIt(t *testing.T) {
 	_, err := load(t, map[string]string{"JWT_SECRET": strings.Repeat("s", 32) + "\n", "PAYMENT_TIMEOUT": " 15m"})
 	if n := strings.Count(fmt.Sprint(err), "\n") + 1; n != 2 || strings.Contains(fmt.Sprint(err), "sss") {
 		t.Fatalf("got %d problems, want 2:\n%v", n, err)
+	}
+}
+
+func TestLogLevelsAreTakenInSmallLettersAndInCapitals(t *testing.T) {
+	for _, level := range []string{"", "trace", "debug", "info", "warn", "error", "INFO", "Warn"} {
+		c, err := load(t, map[string]string{"LOG_LEVEL": level})
+		if err != nil || c.ValidateCommand() != nil {
+			t.Errorf("%s: %v, of a command %v", level, err, c.ValidateCommand())
+		}
 	}
 }
 

@@ -6,8 +6,6 @@ import (
 	"slices"
 	"strings"
 	"time"
-
-	"github.com/rs/zerolog"
 )
 
 // The shortest secrets that are accepted, in bytes: RFC 7518 §3.2 for HS256,
@@ -29,6 +27,14 @@ func (k *checks) require(ok bool, problem string) {
 	}
 }
 
+// err returns Problems, or nil.
+func (k *checks) err() error {
+	if len(k.problems) > 0 {
+		return k.problems
+	}
+	return nil
+}
+
 // Validate returns Problems when c cannot serve its role, or nil.
 func (c Config) Validate() error {
 	var k checks
@@ -39,10 +45,15 @@ func (c Config) Validate() error {
 		c.checkAPI(&k)
 	}
 	c.checkDemo(&k)
-	if len(k.problems) > 0 {
-		return k.problems
-	}
-	return nil
+	return k.err()
+}
+
+// ValidateCommand returns Problems when a command that ends could not be heard, or
+// nil: what it does not use may be wrong.
+func (c Config) ValidateCommand() error {
+	var k checks
+	c.checkLogLevel(&k)
+	return k.err()
 }
 
 func (c Config) checkCommon(k *checks) {
@@ -51,9 +62,15 @@ func (c Config) checkCommon(k *checks) {
 	k.require(c.AdminAddr == Off || address(c.AdminAddr), "ADMIN_ADDR must be host:port, :port, or off")
 	k.require(c.MetricsAddr == Off || address(c.MetricsAddr), "METRICS_ADDR must be host:port, :port, or off")
 	k.require(httpURL(c.PublicURL), "PUBLIC_URL must be an http or https URL")
-	_, err := zerolog.ParseLevel(c.LogLevel)
-	k.require(err == nil, "LOG_LEVEL must be trace, debug, info, warn or error")
+	c.checkLogLevel(k)
 	k.require(c.LogFormat == "json" || c.LogFormat == "console", "LOG_FORMAT must be json or console")
+}
+
+// checkLogLevel refuses what zerolog would take besides: numbers, and levels that
+// hide errors.
+func (c Config) checkLogLevel(k *checks) {
+	k.require(slices.Contains([]string{"trace", "debug", "info", "warn", "error"}, strings.ToLower(c.LogLevel)),
+		"LOG_LEVEL must be trace, debug, info, warn or error")
 }
 
 // checkBackends judges what every role dials.
