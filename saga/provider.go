@@ -70,8 +70,9 @@ func newHTTPClient(calls int, security *tls.Config) *http.Client {
 	transport.MaxIdleConns, transport.MaxIdleConnsPerHost = calls, calls
 	// All calls share one HTTP/2 connection, and one that runs out of time leaves
 	// it as it is. If a balancer has dropped it without a word, this closes it
-	// within providerTimeout, and the next call opens another.
-	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: tryTimeout, PingTimeout: tryTimeout}
+	// while orders still try, and the next call opens another. More pings than that
+	// some servers take for an attack.
+	transport.HTTP2 = &http.HTTP2Config{SendPingTimeout: providerTimeout, PingTimeout: tryTimeout}
 	if security != nil {
 		transport.TLSClientConfig = security
 	}
