@@ -20,6 +20,11 @@ const openMismatches = `
 
 // recordMismatch stores a report that does not fit beside its payment, which
 // begins as MISMATCH where there is none yet. It returns the payment as it is.
+//
+// A provider repeats what was not answered 2xx, also once it has put it right:
+// what is settled stays so while the money is taken. The payment is locked before
+// its mismatches, as by a report that fits: read without, it may be from before
+// the one that settled them.
 func (s *Store) recordMismatch(ctx context.Context, p order.Payment) (order.Payment, error) {
 	var (
 		batch   pgx.Batch
@@ -30,10 +35,15 @@ func (s *Store) recordMismatch(ctx context.Context, p order.Payment) (order.Paym
 		ON CONFLICT (payment_id) DO NOTHING`,
 		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, zeronull.Timestamptz(p.ReceivedAt))
 	batch.Queue(`
+		WITH payment AS (
+			SELECT payment_id, order_id, state FROM payments WHERE payment_id = $1 AND order_id = $2 FOR SHARE
+		)
 		INSERT INTO payment_mismatches AS known (payment_id, order_id, amount, currency, reported_at)
-		SELECT payment_id, order_id, $3, $4, coalesce($5, now()) FROM payments WHERE payment_id = $1 AND order_id = $2
+		SELECT payment_id, order_id, $3, $4, coalesce($5, now()) FROM payment
 		ON CONFLICT (payment_id, amount, currency) DO UPDATE SET
-			reports = known.reports + 1, reported_at = excluded.reported_at, settled_at = NULL
+			reports = known.reports + 1, reported_at = excluded.reported_at, settled_at = CASE WHEN EXISTS (
+				SELECT FROM payment WHERE state IN ('RECEIVED', 'APPLIED', 'REFUNDING', 'REFUNDED')
+			) THEN known.settled_at END
 		RETURNING reports`,
 		p.ID, p.OrderID, p.Money.Amount, p.Money.Currency, zeronull.Timestamptz(p.ReceivedAt)).Query(func(rows pgx.Rows) (err error) {
 		reports, err = pgx.CollectRows(rows, pgx.RowTo[int64])

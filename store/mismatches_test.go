@@ -21,8 +21,11 @@ func (s *shop) reports(t tb, id uuid.UUID, paymentID string, states ...order.Pay
 	t.Helper()
 	for _, state := range states {
 		money := costs
-		if state == order.PaymentMismatch {
+		switch state {
+		case wrong:
 			money = odd
+		case wrongAnew:
+			money, state = order.Money{Amount: 1999, Currency: "USD"}, wrong
 		}
 		var err error
 		p, err = s.RecordPayment(t.Context(), order.Payment{ID: paymentID, OrderID: id, Money: money, State: state})
@@ -35,6 +38,8 @@ const (
 	right    = order.PaymentReceived
 	wrong    = order.PaymentMismatch
 	declined = order.PaymentRefused
+
+	wrongAnew = wrong + " in another way" // recorded as wrong
 )
 
 // A report of a wrong amount used to close its payment for good: the right one
@@ -66,8 +71,17 @@ func TestAMismatchIsListedUntilItIsPutRight(t *testing.T) {
 		{[]order.PaymentState{wrong, declined}, false},
 		{[]order.PaymentState{right, wrong}, true},
 		{[]order.PaymentState{declined, wrong}, true},
-		{[]order.PaymentState{wrong, right, wrong}, true},
 		{[]order.PaymentState{right, wrong, right}, false},
+		// The provider's own retry, of what was answered 409. It used to be listed for
+		// good, and who gave the money back, as asked to, gave back a good payment.
+		{[]order.PaymentState{wrong, right, wrong}, false},
+		{[]order.PaymentState{wrong, declined, right, wrong}, false},
+		{[]order.PaymentState{right, wrong, wrong}, true},
+		{[]order.PaymentState{wrong, right, wrongAnew}, true},
+		{[]order.PaymentState{wrong, right, wrongAnew, wrong}, true},
+		{[]order.PaymentState{wrong, wrongAnew, right, wrong, wrongAnew}, false},
+		{[]order.PaymentState{wrong, declined, wrong}, true}, // no money was taken that could be the right one
+		{[]order.PaymentState{wrong, declined, wrong, right}, false},
 	} {
 		s.exec(t, `TRUNCATE payments CASCADE`)
 		id := s.at(t, p.ID, order.PaymentPending)
@@ -75,6 +89,49 @@ func TestAMismatchIsListedUntilItIsPutRight(t *testing.T) {
 		if listed := s.listed(t, "pay"); listed != c.listed || overview(t, s).Payments[order.PaymentMismatch] != count(listed) {
 			t.Errorf("%v: listed %t, on the board %v", c.said, listed, overview(t, s).Payments)
 		}
+	}
+}
+
+func TestARepeatedMismatchStaysSettledWhateverBecameOfItsPayment(t *testing.T) {
+	s := newShop(t)
+	id := s.at(t, s.put(t, 1, 0).ID, order.PaymentPending)
+	s.reports(t, id, "pay", wrong, right)
+	for _, state := range []order.PaymentState{order.PaymentApplied, order.PaymentRefunding, order.PaymentRefunded} {
+		s.exec(t, `UPDATE payments SET state = $1`, string(state))
+		s.reports(t, id, "pay", wrong)
+		if s.listed(t, "pay") {
+			t.Errorf("listed when it was %s", state)
+		}
+	}
+	if all := s.count(t, `SELECT reports FROM payment_mismatches`); all != 4 {
+		t.Errorf("%d reports are counted, want 4", all)
+	}
+}
+
+// What it knows of the payment may be from before the report that fits.
+func TestAMismatchRepeatedWhileItIsPutRightStaysSettled(t *testing.T) {
+	s := newShop(t)
+	id := s.at(t, s.put(t, 1, 0).ID, order.PaymentPending)
+	s.reports(t, id, "pay", wrong)
+	s.exec(t, `
+		CREATE FUNCTION slow() RETURNS trigger LANGUAGE plpgsql AS $$
+		BEGIN
+			PERFORM pg_sleep(1);
+			RETURN NEW;
+		END $$`)
+	s.exec(t, `CREATE TRIGGER slow BEFORE INSERT ON payment_mismatches FOR EACH ROW EXECUTE FUNCTION slow()`)
+	repeated := make(chan error, 1)
+	go func() {
+		_, err := s.RecordPayment(t.Context(), order.Payment{ID: "pay", OrderID: id, Money: odd, State: wrong})
+		repeated <- err
+	}()
+	eventually(t, "the repetition has read the payment", func() bool {
+		return s.count(t, `SELECT count(*) FROM pg_stat_activity WHERE wait_event = 'PgSleep' AND query LIKE '%payment_mismatches%'`) > 0
+	})
+	s.reports(t, id, "pay", right)
+	must(t, <-repeated)
+	if s.listed(t, "pay") {
+		t.Error("it is put right and listed")
 	}
 }
 

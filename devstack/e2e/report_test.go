@@ -11,7 +11,8 @@ import (
 
 // A report of a wrong amount used to close its payment: the right one was
 // answered 409 for ever and the order timed out though its buyer had paid, and
-// a decline did nothing.
+// a decline did nothing. What was answered 409 the provider sends again: after the
+// right one that used to be shown to people once more, for good.
 func TestReportThatDoesNotFitIsPutRightOrDeclined(t *testing.T) {
 	t.Parallel()
 	s := newShop(t)
@@ -32,11 +33,7 @@ func TestReportThatDoesNotFitIsPutRightOrDeclined(t *testing.T) {
 	} {
 		b := s.anyone()
 		o := b.await(b.buy(productID, 1), order.PaymentPending)
-		for _, wrong := range []order.Money{{Amount: o.Amount - 1, Currency: o.Currency}, {Amount: o.Amount, Currency: "USD"}} {
-			report := o
-			report.Amount, report.Currency = wrong.Amount, wrong.Currency
-			s.paid(report).refused(http.StatusConflict, order.CodeAmountMismatch)
-		}
+		s.paidWrong(o)
 		s.expectNotice(o.PaymentID, true)
 		c.then(s, b, o)
 		b.await(o.OrderID, c.end)
@@ -44,8 +41,20 @@ func TestReportThatDoesNotFitIsPutRightOrDeclined(t *testing.T) {
 		if c.end != order.Failed {
 			s.expectSettledPayment(o.PaymentID, c.end)
 		}
+		s.paidWrong(o)
+		s.expectNotice(o.PaymentID, c.end == order.Failed) // after a decline there is no right one
 	}
 	s.expectLedger(productID, ledger{Available: 9, Confirmed: 1})
+}
+
+// paidWrong reports another amount for the order, then another currency.
+func (s *shop) paidWrong(o orderView) {
+	s.t.Helper()
+	for _, wrong := range []order.Money{{Amount: o.Amount - 1, Currency: o.Currency}, {Amount: o.Amount, Currency: "USD"}} {
+		report := o
+		report.Amount, report.Currency = wrong.Amount, wrong.Currency
+		s.paid(report).refused(http.StatusConflict, order.CodeAmountMismatch)
+	}
 }
 
 // expectNotice expects that --verify does, or does not, show the payment to
