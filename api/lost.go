@@ -4,7 +4,6 @@ import (
 	"context"
 
 	"github.com/gofiber/fiber/v2"
-	"github.com/google/uuid"
 
 	"order-service/order"
 )
@@ -30,7 +29,8 @@ func (s *Server) reported(ctx context.Context, c *fiber.Ctx, event string, p ord
 	o, err = s.deps.Saga.Recall(ctx, id)
 	switch {
 	case order.CodeOf(err) == order.CodeOrderNotFound:
-		s.stray(event, id, p)
+		p.OrderID = id
+		s.stray(ctx, event, p, "a report is about an order that nobody knows")
 		return o, orderNotFound()
 	case err != nil:
 		return o, order.Wrap(err, order.CodeUnavailable, "The order cannot be looked up right now. Please repeat the report.")
@@ -45,13 +45,13 @@ func (s *Server) reported(ctx context.Context, c *fiber.Ctx, event string, p ord
 	return s.deps.Orders.Order(ctx, id)
 }
 
-// stray tells of a report about an order that nobody knows. The provider may have
-// a buyer's money, and after a 404 it is not heard of again: a person has to know
+// stray tells of a report that is recorded nowhere. The provider may have a buyer's
+// money, and after a 404 or 409 it is not heard of again: a person has to know
 // which payment that is, so that each report is logged.
-func (s *Server) stray(event string, id uuid.UUID, p order.Payment) {
+func (s *Server) stray(ctx context.Context, event string, p order.Payment, why string) {
 	s.deps.Meter.StrayReport(event)
-	s.cfg.Log.Error().Str("event", event).Stringer("order", id).Str("payment", p.ID).
-		Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).Msg("a report is about an order that nobody knows")
+	s.cfg.Log.Error().Ctx(ctx).Str("event", event).Stringer("order", p.OrderID).Str("payment", p.ID).
+		Int64("amount", p.Money.Amount).Str("currency", p.Money.Currency).Msg(why)
 }
 
 // lostForGood reports whether a recalled order was ended without a purchase.

@@ -138,6 +138,59 @@ func TestReportOfAnOrderThatNobodyKnowsIsCountedAndLogged(t *testing.T) {
 	}
 }
 
+// It used to be answered 409 without a trace, though bob may have paid.
+func TestReportOfAPaymentOfAnotherOrderIsCountedAndLogged(t *testing.T) {
+	var (
+		m    tally
+		logs bytes.Buffer
+	)
+	shop := newShop()
+	s := serve(t, shop, func(c *Config, d *Deps) {
+		d.Meter, c.Log = &m, zerolog.New(zerolog.SyncWriter(&logs)).Level(zerolog.WarnLevel)
+	})
+	s.pay(shop.put("ann", order.PaymentPending), paid("pay_1", 3998, "EUR")).ok(t)
+	anns, o := shop.payments["pay_1"], shop.put("bob", order.PaymentPending)
+	s.pay(o, paid("pay_1", 3998, "EUR")).problem(t, 409, order.CodeConflict)
+	s.pay(o, paid("pay_1", 1, "USD")).problem(t, 409, order.CodeConflict)
+	s.declinePayment(o, `{"paymentId":"pay_1"}`).problem(t, 409, order.CodeConflict)
+	counted := slices.DeleteFunc(m.told(), func(line string) bool { return !strings.HasPrefix(line, "stray ") })
+	if !slices.Equal(counted, []string{"stray payment-success", "stray payment-success", "stray payment-failure"}) {
+		t.Errorf("counted %q", counted)
+	}
+	for _, c := range []string{`success"%,"amount":3998,"currency":"EUR"`, `success"%,"amount":1,"currency":"USD"`, `failure"%`} {
+		line := `"level":"error","event":"payment-` + strings.Replace(c, "%", `,"order":"`+o.ID.String()+`","payment":"pay_1"`, 1)
+		if strings.Count(logs.String(), line) != 1 {
+			t.Errorf("not once: %s", line)
+		}
+	}
+	if n := strings.Count(logs.String(), "\n"); n != 3 {
+		t.Errorf("%d lines about three reports:\n%s", n, &logs)
+	}
+	if p := shop.payments["pay_1"]; p != anns || len(shop.seenCalls()) != 1 {
+		t.Errorf("ann's payment is %+v, calls %v", p, shop.seenCalls())
+	}
+}
+
+// After a 200 the provider does not say so again.
+func TestDeclineOfAPaymentThatWasReceivedIsLogged(t *testing.T) {
+	for state, lines := range map[order.PaymentState]int{
+		order.PaymentReceived: 1, order.PaymentApplied: 1,
+		order.PaymentRefused: 0, order.PaymentMismatch: 0, order.PaymentRefunding: 0, order.PaymentRefunded: 0,
+	} {
+		var logs bytes.Buffer
+		shop := newShop()
+		s := serve(t, shop, func(c *Config, _ *Deps) { c.Log = zerolog.New(zerolog.SyncWriter(&logs)).Level(zerolog.WarnLevel) })
+		o := shop.put("ann", order.PaymentPending)
+		s.pay(o, paid("pay_1", 3998, "EUR")).ok(t)
+		shop.setPayment("pay_1", state)
+		s.declinePayment(o, `{"paymentId":"pay_1"}`).ok(t)
+		line := `"level":"warn","payment":"pay_1","state":"` + string(state) + `","order":"` + o.ID.String() + `"`
+		if strings.Count(logs.String(), line) != lines || strings.Count(logs.String(), "\n") != lines {
+			t.Errorf("%s, want %d lines:\n%s", state, lines, &logs)
+		}
+	}
+}
+
 // Who cannot sign is not counted, and cannot wake anybody.
 func TestUnsignedReportOfAnOrderThatNobodyKnowsIsNotCounted(t *testing.T) {
 	var m tally

@@ -13,8 +13,8 @@ import (
 type Meter interface {
 	// Route returns what to call for the answers of one route.
 	Route(method, route string) func(status int, took time.Duration)
-	// StrayReport is told of a signed report about an order that nobody knows; the
-	// event is one of two.
+	// StrayReport is told of a signed report about an order that nobody knows, or
+	// about a payment of another order; the event is one of two.
 	StrayReport(event string)
 }
 

@@ -100,12 +100,22 @@ func invalidPaymentID() error {
 	return order.Invalid("paymentId", "must be 1 to 200 printable ASCII characters without spaces")
 }
 
+// record records p, and tells of one that is known for another order: its buyer may
+// have paid, and this order never hears of it.
+func (s *Server) record(ctx context.Context, event string, p order.Payment) (order.Payment, error) {
+	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
+	if order.CodeOf(err) == order.CodeConflict {
+		s.stray(ctx, event, p, "a report is about a payment of another order")
+	}
+	return recorded, err
+}
+
 // receive records p and passes it on. It returns the order as last read.
 func (s *Server) receive(ctx context.Context, o order.Order, p order.Payment) (order.Order, error) {
 	if p.Money != o.Total() {
 		return o, s.mismatch(ctx, o, p)
 	}
-	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
+	recorded, err := s.record(ctx, paymentSucceeded, p)
 	if err != nil {
 		return o, err
 	}
@@ -135,7 +145,7 @@ func (s *Server) remind(ctx context.Context, p order.Payment) error {
 // changes nothing else: the provider may put it right.
 func (s *Server) mismatch(ctx context.Context, o order.Order, p order.Payment) error {
 	p.State = order.PaymentMismatch
-	known, err := s.deps.Payments.RecordPayment(ctx, p)
+	known, err := s.record(ctx, paymentSucceeded, p)
 	if err != nil {
 		return err
 	}
@@ -220,11 +230,19 @@ func validDecline(p order.Payment) error {
 }
 
 // decline records a declined payment and tells the workflow. A payment that
-// was received before stays received: the order, or a refund, has it.
+// was received before stays received: the order, or a refund, has it. The provider
+// may mean that it has no money any more, and after a 200 it does not say so again.
 func (s *Server) decline(ctx context.Context, o order.Order, p order.Payment, reason string) error {
-	recorded, err := s.deps.Payments.RecordPayment(ctx, p)
-	if err != nil || recorded.State != order.PaymentRefused || o.Status.Final() {
+	recorded, err := s.record(ctx, paymentFailed, p)
+	if err != nil {
 		return err
+	}
+	if recorded.State == order.PaymentReceived || recorded.State == order.PaymentApplied {
+		s.cfg.Log.Warn().Ctx(ctx).Str("payment", p.ID).Str("state", string(recorded.State)).Stringer("order", o.ID).
+			Msg("a payment that was received is declined")
+	}
+	if recorded.State != order.PaymentRefused || o.Status.Final() {
+		return nil
 	}
 	err = s.deps.Saga.PaymentDeclined(ctx, o, p.ID, reason)
 	if err != nil && order.CodeOf(err) != order.CodeConflict {

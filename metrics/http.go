@@ -29,7 +29,7 @@ func newHTTP(r prometheus.Registerer) *HTTP {
 		took: newTimers(r, "http_request_duration_seconds",
 			"Time to answer a request; of an event stream, to begin it.", requestBounds, "method", "route"),
 		strays: counterVec(r, "stray_reports_total",
-			"Signed reports about an order that neither Postgres nor Temporal knows, by their event: payment-success is money that nobody can apply.", "event"),
+			"Signed reports about an order that neither Postgres nor Temporal knows, or about a payment that is another order's, by their event: payment-success is money that nobody can apply.", "event"),
 	}
 	for _, event := range []string{"payment-success", "payment-failure"} {
 		h.strays.WithLabelValues(event) // the first one is then a rise from 0, which alerts see
@@ -37,7 +37,8 @@ func newHTTP(r prometheus.Registerer) *HTTP {
 	return h
 }
 
-// StrayReport counts a report about an order that nobody knows.
+// StrayReport counts a report about an order that nobody knows, or about a payment
+// of another order.
 func (h *HTTP) StrayReport(event string) { h.strays.WithLabelValues(event).Inc() }
 
 // Route returns what to call for every answer of one route.
