@@ -25,8 +25,8 @@ type flight struct {
 }
 
 // publish sends the events of a round's batches together and reports whether
-// all were acknowledged soon. Each batch has a fate of its own: one that is late, or
-// fails, keeps its row, and when its lease has expired a sweeper publishes it.
+// none has failed. Each batch has a fate of its own: one that is late, or fails,
+// keeps its row, and when its lease has expired a sweeper publishes it.
 //
 // What is not acknowledged soon is waited for beside the next rounds, as long as
 // that is not too much.
@@ -45,7 +45,7 @@ func (r *Relay) publish(round []leased) (all bool) {
 			defer r.stuck.Release(weight)
 			r.conclude(ctx, stuck, begun)
 		})
-		return false
+		return all
 	}
 	defer cancel()
 	return r.conclude(ctx, stuck, begun) && all

@@ -21,8 +21,8 @@ func (r *Relay) sweep() error {
 }
 
 // sweepOnce claims and publishes one round and reports whether it is worth
-// going on at once: rows seem to be left and Kafka accepts them. One failure is
-// enough to pause, or an outage would be met with claims as fast as Postgres
+// going on at once: rows seem to be left and Kafka has refused none. One failure
+// is enough to pause, or an outage would be met with claims as fast as Postgres
 // allows.
 func (r *Relay) sweepOnce() bool {
 	until := time.Now().Add(r.cfg.Lease) // before the claim, so ours is the shorter clock
