@@ -22,20 +22,20 @@ const slotBits = 4
 // a partition. In all others the key is hashed, as every Kafka client does.
 type partitioner struct {
 	byKey, bySlot kgo.Partitioner
-	slotted       []string // topics
+	once          []string // topics that have one record of an order
 }
 
 func newPartitioner(t Topics) partitioner {
 	return partitioner{
-		byKey:   kgo.StickyKeyPartitioner(nil),
-		bySlot:  kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return slotted }),
-		slotted: []string{t.Reservations, t.Created},
+		byKey:  kgo.StickyKeyPartitioner(nil),
+		bySlot: kgo.BasicConsistentPartitioner(func(string) func(*kgo.Record, int) int { return slotted }),
+		once:   []string{t.Reservations, t.Created},
 	}
 }
 
 // ForTopic implements kgo.Partitioner.
 func (p partitioner) ForTopic(topic string) kgo.TopicPartitioner {
-	if slices.Contains(p.slotted, topic) {
+	if slices.Contains(p.once, topic) {
 		return p.bySlot.ForTopic(topic)
 	}
 	return p.byKey.ForTopic(topic)

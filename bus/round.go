@@ -22,6 +22,7 @@ type flight struct {
 	leased
 	acks   *acks
 	traced sends
+	alone  bool // in its round
 }
 
 // publish sends the events of a round's batches together and reports whether
@@ -71,7 +72,7 @@ type flights []flight
 func (r *Relay) send(ctx context.Context, round []leased) flights {
 	events, sent := make([][]*kgo.Record, len(round)), make(flights, len(round))
 	for i, b := range round { // all are encoded first: kgo's linger is short
-		sent[i] = flight{leased: b, traced: r.bus.sendOrders(ctx, b)}
+		sent[i] = flight{leased: b, traced: r.bus.sendOrders(ctx, b), alone: len(round) == 1}
 		events[i] = r.bus.encodeOrders(b.Orders, sent[i].traced)
 	}
 	for i := range sent {
@@ -110,30 +111,32 @@ func (all flights) orders() (n int64) {
 // again. Batches that were refused are therefore tried once more, each alone.
 func (r *Relay) conclude(ctx context.Context, sent flights, begun time.Time) (all bool) {
 	all = true
-	errs := make([]error, len(sent))
-	for i, f := range sent {
-		errs[i] = f.acks.wait(ctx)
-		f.traced.end(errs[i])
-	}
-	r.bus.mend(ctx, errs...)
-	for i, err := range errs {
-		if refused(err) {
-			err = r.again(sent[i].leased)
+	for i, err := range r.outcomes(ctx, sent) {
+		if f := sent[i]; refused(err) && !f.alone {
+			err = r.again(f.leased)
 		}
 		all = r.note(sent[i].leased, time.Since(begun), err) && all
 	}
 	return all
 }
 
+// outcomes waits for flights until ctx ends and returns what became of each.
+func (r *Relay) outcomes(ctx context.Context, sent flights) []error {
+	errs := make([]error, len(sent))
+	for i, f := range sent {
+		errs[i] = f.acks.wait(ctx)
+		f.traced.end(errs[i])
+	}
+	r.bus.mend(ctx, errs...)
+	return errs
+}
+
 // again sends b alone.
 func (r *Relay) again(b leased) error {
-	ctx, cancel := r.untilEnd([]leased{b})
+	alone := []leased{b}
+	ctx, cancel := r.untilEnd(alone)
 	defer cancel()
-	sent := r.send(ctx, []leased{b})[0]
-	err := sent.acks.wait(ctx)
-	sent.traced.end(err)
-	r.bus.mend(ctx, err)
-	return err
+	return r.outcomes(ctx, r.send(ctx, alone))[0]
 }
 
 // note notes what became of b and reports whether it was published.
