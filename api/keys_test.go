@@ -1,11 +1,7 @@
 package api
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -16,18 +12,9 @@ import (
 // tokens of a new key were refused for as long as a balancer had forgotten it.
 func TestKeyServerIsReachedAgainAfterItsHTTP2ConnectionFellSilent(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(_ http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
-			t.Errorf("asked by %s", r.Proto)
-		}
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	line := linetest.New(t, strings.TrimPrefix(server.URL, "https://"))
+	line, trusting := linetest.NewHTTP2(t, func(http.ResponseWriter, *http.Request) {})
 	transport := newKeysTransport()
-	transport.TLSClientConfig = &tls.Config{RootCAs: x509.NewCertPool()}
-	transport.TLSClientConfig.RootCAs.AddCert(server.Certificate())
+	transport.TLSClientConfig = trusting
 	t.Cleanup(transport.CloseIdleConnections)
 	client := &http.Client{Transport: transport, Timeout: jwksTimeout}
 	fetch := func() error {

@@ -1,12 +1,8 @@
 package saga
 
 import (
-	"crypto/tls"
-	"crypto/x509"
 	"io"
 	"net/http"
-	"net/http/httptest"
-	"strings"
 	"testing"
 	"time"
 
@@ -17,19 +13,10 @@ import (
 // for all that follow: orders failed for as long as a balancer had forgotten it.
 func TestProviderIsReachedAgainAfterItsHTTP2ConnectionFellSilent(t *testing.T) {
 	t.Parallel()
-	server := httptest.NewUnstartedServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
-		if r.ProtoMajor != 2 {
-			t.Errorf("asked by %s", r.Proto)
-		}
+	line, trusting := linetest.NewHTTP2(t, func(w http.ResponseWriter, _ *http.Request) {
 		_, _ = io.WriteString(w, `{"paymentId":"pay-1","paymentLink":"https://pay.example/1"}`)
-	}))
-	server.EnableHTTP2 = true
-	server.StartTLS()
-	t.Cleanup(server.Close)
-	known := x509.NewCertPool()
-	known.AddCert(server.Certificate())
-	line := linetest.New(t, strings.TrimPrefix(server.URL, "https://"))
-	p, err := NewHTTPProvider(ProviderConfig{URL: "https://" + line.Address, TLS: &tls.Config{RootCAs: known}})
+	})
+	p, err := NewHTTPProvider(ProviderConfig{URL: "https://" + line.Address, TLS: trusting})
 	if err != nil {
 		t.Fatal(err)
 	}
