@@ -14,9 +14,10 @@
 // # Lock order
 //
 // products rows (sorted by id) → orders rows (sorted by id) → reservations →
-// payments (sorted by id) → payment_mismatches. The product row is the lock of everything that
-// belongs to the product: whoever holds it may count its reservations. A
-// statement that takes only one of these locks may come in anywhere.
+// payments (sorted by id) → payment_mismatches. The product row is the lock of
+// everything that belongs to the product: whoever holds it may count its
+// reservations. A statement that takes only one of these locks may come in
+// anywhere.
 //
 // # Non-obvious
 //
